@@ -12,17 +12,16 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.utils.data import Dataset
+
+from fedray.settings import Settings
 
 Batch = tuple[Tensor, ...]
 
 
-class TaskOptions(BaseModel):
+class TaskOptions(Settings):
     """Base of a task's own options: the recipe's ``task:`` section. Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Progress(Protocol):

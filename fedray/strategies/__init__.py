@@ -1,0 +1,5 @@
+"""How updates merge into the global model: one file a strategy."""
+
+from fedray.strategies.fedavg import FedAvg
+
+Strategy = FedAvg

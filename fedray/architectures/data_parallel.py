@@ -1,0 +1,123 @@
+"""Synchronous data-parallel training as a pure state machine: events in, decisions out.
+
+Each round's cohorts are handed out longest first to whichever worker is idle (Graham's LPT rule, 1969); the round
+closes when all are in. The evaluation of a round's model runs beside the training of the next round, not before it.
+A lost worker's work is handed out again in the same round. There is no time, no thread and no I/O in here, so it runs
+the same under the wall clock and under a virtual one.
+"""
+
+from collections.abc import Callable
+
+from fedray.architectures.work import (
+    Assign,
+    CloseEvaluation,
+    CloseRound,
+    Decision,
+    EvaluateShard,
+    Event,
+    Finish,
+    Finished,
+    GiveUp,
+    Idle,
+    Lost,
+    OpenRound,
+    TrainCohort,
+    Work,
+)
+
+DEATHS_ALLOWED = 3
+"""How often in a row the same work may lose its worker before the run gives up."""
+
+
+class SyncDataParallel:
+    """Schedules rounds ``first`` to ``last``. ``plan`` and ``evaluation`` give a round's cohorts and test shards."""
+
+    def __init__(
+        self,
+        first: int,
+        last: int,
+        plan: Callable[[int], tuple[TrainCohort, ...]],
+        evaluation: Callable[[int], tuple[EvaluateShard, ...]],
+    ) -> None:
+        self._round = first - 1
+        self._last = last
+        self._plan = plan
+        self._evaluation = evaluation
+        self._waiting: list[Work] = []
+        self._running: dict[int, Work] = {}
+        self._idle: list[int] = []
+        self._missing: dict[int, int] = {}
+        self._shards_missing: dict[int, int] = {}
+        self._deaths: dict[Work, int] = {}
+
+    def begin(self, evaluate_first: bool = False) -> list[Decision]:
+        """Open the first round. ``evaluate_first``: the model it starts from has not been evaluated yet."""
+        return self._next_round(evaluate=evaluate_first)
+
+    def handle(self, event: Event) -> list[Decision]:
+        """Take one event; the decisions must be carried out in order."""
+        match event:
+            case Idle(worker):
+                self._idle.append(worker)
+                return self._hand_out()
+            case Lost(worker, reason):
+                return self._lost(worker, reason)
+            case Finished(worker, work):
+                del self._running[worker]
+                self._idle.append(worker)
+                self._deaths.pop(work, None)
+                return self._finished(work) + self._hand_out()
+
+    def _finished(self, work: Work) -> list[Decision]:
+        missing = self._missing if isinstance(work, TrainCohort) else self._shards_missing
+        missing[work.round] -= 1
+        if missing[work.round]:
+            return []
+        del missing[work.round]
+        if isinstance(work, TrainCohort):
+            return [CloseRound(work.round), *self._next_round(evaluate=True)]
+        return [CloseEvaluation(work.round), *self._end()]
+
+    def _next_round(self, evaluate: bool) -> list[Decision]:
+        shards = self._evaluation(self._round) if evaluate else ()
+        if shards:
+            self._shards_missing[self._round] = len(shards)
+            self._waiting += shards
+        if self._round == self._last:
+            return self._end()
+        self._round += 1
+        cohorts = self._plan(self._round)
+        self._missing[self._round] = len(cohorts)
+        self._waiting += sorted(cohorts, key=lambda cohort: -cohort.cost)
+        return [OpenRound(self._round, cohorts)]
+
+    def _end(self) -> list[Decision]:
+        over = self._round == self._last and not self._missing and not self._shards_missing
+        return [Finish()] if over else []
+
+    def _hand_out(self) -> list[Decision]:
+        decisions: list[Decision] = []
+        while self._idle and self._waiting:
+            worker, work = self._idle.pop(0), self._waiting.pop(0)
+            self._running[worker] = work
+            decisions.append(Assign(worker, work))
+        return decisions
+
+    def _lost(self, worker: int, reason: str) -> list[Decision]:
+        self._idle = [other for other in self._idle if other != worker]
+        work = self._running.pop(worker, None)
+        if work is None:
+            return []
+        self._deaths[work] = self._deaths.get(work, 0) + 1
+        if self._deaths[work] >= DEATHS_ALLOWED:
+            return [GiveUp(_hopeless(work, reason))]
+        self._waiting.insert(0, work)
+        return self._hand_out()
+
+
+def _hopeless(work: Work, reason: str) -> str:
+    what = f"users {', '.join(map(str, work.users))}" if isinstance(work, TrainCohort) else f"test part {work.shard}"
+    return (
+        f"The worker died {DEATHS_ALLOWED} times in a row on {what} of round {work.round} ({reason}); "
+        f"if memory ran out, lower workers or training.batch_size."
+    )

@@ -1,0 +1,96 @@
+"""What a scheduler hears (events) and what it says (decisions): plain data, no clock, no Ray."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainCohort:
+    """Train these users from the round's weights and send back one partial sum. ``cost``: examples to go through."""
+
+    round: int
+    cohort: int
+    users: tuple[int, ...]
+    cost: int
+
+
+@dataclass(frozen=True)
+class EvaluateShard:
+    """Evaluate the model that ``round`` ended with on one part of the test set."""
+
+    round: int
+    shard: int
+    shards: int
+
+
+Work = TrainCohort | EvaluateShard
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Event: a worker, new or replaced, has nothing to do."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Event: a worker has done its work."""
+
+    worker: int
+    work: Work
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Event: a worker died, with whatever it was doing; its replacement will report Idle."""
+
+    worker: int
+    reason: str
+
+
+Event = Idle | Finished | Lost
+
+
+@dataclass(frozen=True)
+class OpenRound:
+    """Decision: share the current weights; these cohorts will train on them."""
+
+    round: int
+    cohorts: tuple[TrainCohort, ...]
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Decision: give this work to this worker."""
+
+    worker: int
+    work: Work
+
+
+@dataclass(frozen=True)
+class CloseRound:
+    """Decision: every cohort of the round is in; merge."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class CloseEvaluation:
+    """Decision: every shard of the round's evaluation is in; report."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Decision: nothing is left to do."""
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Decision: the run cannot go on."""
+
+    reason: str
+
+
+Decision = OpenRound | Assign | CloseRound | CloseEvaluation | Finish | GiveUp

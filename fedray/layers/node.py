@@ -1,0 +1,135 @@
+"""The node: trains cohorts, reduces them to one partial sum, evaluates; signs a report of its work."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+import ledger
+from fedray.app import App
+from fedray.data.examples import Examples, examples_of
+from fedray.data.partition import Partition
+from fedray.layers.end_user import EndUser
+from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserReport
+from fedray.strategies import Strategy
+from fedray.task import Task
+from fedray.training.flat_model import FlatModel, Weights
+from fedray.training.local import LocalTraining, arithmetic, train_locally
+from fedray.training.randomness import derive_seed
+from fedray.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class NodeSetup:
+    """Everything a node needs to know; the same for all nodes of a run. ``secret`` is None without a ledger."""
+
+    app_folder: Path
+    task_options: dict[str, Any]
+    training: TrainingSettings
+    strategy: Strategy
+    partition: Partition
+    seed: int
+    rounds: int
+    threads: int
+    evaluation_batch: int
+    log: str
+    secret: bytes | None
+
+
+
+class Node:
+    """One computing node of a run."""
+
+    def __init__(self, setup: NodeSetup, name: str) -> None:
+        torch.set_num_threads(setup.threads)
+        self._setup = setup
+        self._name = name
+        task = App.find(setup.app_folder).load_task()
+        self._task: Task = task(task.Options.model_validate(setup.task_options))
+        self._model = initial_model(self._task, setup.seed)
+        self._train = examples_of(self._task.train_data())
+        self._test: Examples | None = None
+
+    def train_cohort(self, order: CohortOrder, weights: Weights) -> CohortResult:
+        """Train every user of the cohort from ``weights`` (P,), one after the other, and add up their updates."""
+        started = time.perf_counter()
+        total = torch.zeros_like(self._model.weights)
+        reports: list[UserReport] = []
+        statements: list[ledger.Statement] = []
+        weight_sum = 0.0
+        for user in order.users:
+            end_user = self._end_user(user)
+            report = self._train_user(end_user, order, weights)
+            reports.append(report)
+            weight = self._setup.strategy.client_weight(report.examples)
+            total.add_(self._model.weights, alpha=weight)
+            weight_sum += weight
+            statements += end_user.register_data() if user in order.register else []
+            statements += self._claim(end_user, order)
+        self._model.load(weights)
+        total.sub_(self._model.weights, alpha=weight_sum)
+        seconds = time.perf_counter() - started
+        statements += self._report_work(order, reports, seconds)
+        return CohortResult(order.cohort, total.numpy(), weight_sum, tuple(reports), seconds, tuple(statements))
+
+    def evaluate(self, shard: int, shards: int, weights: Weights) -> ShardResult:
+        """Sum the task's metrics over one part of the test set, with ``weights`` (P,)."""
+        if self._test is None:
+            self._test = examples_of(self._task.test_data())
+        self._model.load(weights)
+        self._model.module.eval()
+        mine = np.array_split(np.arange(len(self._test)), shards)[shard]
+        sums: dict[str, float] = {}
+        size = self._setup.evaluation_batch
+        with torch.no_grad(), arithmetic(self._setup.training.precision):
+            for start in range(0, len(mine), size):
+                batch = self._test.batch(mine[start : start + size])
+                for name, values in self._task.metrics(self._model.module, batch).items():
+                    sums[name] = sums.get(name, 0.0) + float(values.double().sum())
+        return ShardResult(shard, sums, len(mine))
+
+    def _train_user(self, user: EndUser, order: CohortOrder, weights: Weights) -> UserReport:
+        self._model.load(weights)
+        who = LocalTraining(self._setup.seed, order.round, self._setup.rounds, user.user)
+        try:
+            loss = train_locally(self._task, self._model, user.examples, user.mine, self._setup.training, who)
+        except Exception as error:
+            error.add_note(f"user {user.user} in round {order.round}")
+            raise
+        return UserReport(user.user, len(user.mine), loss)
+
+    def _end_user(self, user: int) -> EndUser:
+        secret = self._setup.secret
+        key = None if secret is None else ledger.SigningKey.derive(secret, f"user-{user}")
+        return EndUser(user, self._train, self._setup.partition.of(user), key, self._setup.log)
+
+    def _claim(self, user: EndUser, order: CohortOrder) -> list[ledger.Statement]:
+        if self._setup.secret is None:
+            return []
+        return user.claim_update(order.round, order.parent, sha256(save(self._model.state_dict())).hexdigest())
+
+    def _report_work(self, order: CohortOrder, reports: Sequence[UserReport], seconds: float) -> list[ledger.Statement]:
+        if self._setup.secret is None:
+            return []
+        key = ledger.SigningKey.derive(self._setup.secret, self._name)
+        fields = {
+            "node": self._name,
+            "round": order.round,
+            "cohort": order.cohort,
+            "users": len(reports),
+            "examples": sum(report.examples for report in reports),
+            "seconds_us": round(seconds * 1e6),
+        }
+        return [ledger.sign(key, "compute.report", self._setup.log, **fields)]
+
+
+def initial_model(task: Task, seed: int) -> FlatModel:
+    """The model every run of this seed starts from."""
+    torch.manual_seed(derive_seed(seed, "initial weights"))
+    return FlatModel(task.model())

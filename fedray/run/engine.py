@@ -1,0 +1,209 @@
+"""The engine: carries out what the scheduler decides, and tells it what happened, until nothing is left to do.
+
+Order of a round's end: merge, name the new model, hand out the next round, and only then write ledger and checkpoint,
+so that workers never wait for the disk. A crash in between resumes from the checkpoint before, to the same bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedray.architectures.data_parallel import SyncDataParallel
+from fedray.architectures.work import (
+    Assign,
+    CloseEvaluation,
+    CloseRound,
+    Decision,
+    EvaluateShard,
+    Event,
+    Finish,
+    Finished,
+    GiveUp,
+    Idle,
+    Lost,
+    OpenRound,
+    TrainCohort,
+)
+from fedray.errors import FedrayError
+from fedray.layers.messages import CohortOrder, CohortResult, ShardResult
+from fedray.layers.server import RoundTotals, Server
+from fedray.run.checkpoint import State, save_tensors, write_checkpoint
+from fedray.run.events import CohortDone, Evaluated, RoundClosed, RoundStarted, Sink, WorkerDied, tell
+from fedray.run.folder import RunFolder
+from fedray.run.plan import Plan
+from fedray.run.record import Record
+from fedray.run.task_failed import TaskFailed
+from fedray.runtime.interface import CallDone, CallFailed, Runtime, RuntimeEvent, WorkerLost, WorkerReady
+
+
+@dataclass
+class Standing:
+    """Where the run stands: the newest closed round, its model's digest, and the totals so far."""
+
+    round: int
+    model: str
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs a plan on a runtime that has been started."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        runtime: Runtime,
+        server: Server,
+        record: Record | None,
+        standing: Standing,
+        sinks: list[Sink],
+    ) -> None:
+        self.standing = standing
+        self._plan, self._folder, self._runtime, self._server = plan, folder, runtime, server
+        self._record = record
+        self._sinks = sinks
+        self._scheduler = SyncDataParallel(standing.round + 1, plan.recipe.rounds, plan.cohorts, plan.evaluation)
+        self._shared = {standing.round: runtime.share(server.weights)}
+        self._models = {standing.round: standing.model}
+        self._to_evaluate: set[int] = set()
+        self._received: set[tuple[int, int]] = set()
+        self._shards: dict[int, list[ShardResult]] = {}
+        self._later: list[Callable[[], None]] = []
+        self._opened = runtime.now()
+        self._bytes_down = 0
+        self._finished = False
+
+    def run(self, evaluate_first: bool) -> None:
+        """Train to the end. ``evaluate_first``: the starting model's evaluation is missing (after a resume)."""
+        if evaluate_first:
+            self._to_evaluate.add(self.standing.round)
+        self._carry_out(self._scheduler.begin(evaluate_first))
+        while not self._finished:
+            event = self._understand(self._runtime.next_event())
+            self._carry_out(self._scheduler.handle(event))
+
+    def _understand(self, event: RuntimeEvent) -> Event:
+        match event:
+            case WorkerReady(worker):
+                return Idle(worker)
+            case CallDone(worker, work, value):
+                self._receive(work, value)
+                return Finished(worker, work)
+            case WorkerLost(worker, reason):
+                tell(self._sinks, WorkerDied(worker, reason))
+                self._received = {(who, round) for who, round in self._received if who != worker}
+                return Lost(worker, reason)
+            case CallFailed(_, _, failure):
+                raise TaskFailed(failure, self._plan.app.folder)
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case OpenRound(round, cohorts):
+                    self._open_round(round, cohorts)
+                case Assign(worker, TrainCohort() as work):
+                    self._train(worker, work)
+                case Assign(worker, EvaluateShard() as work):
+                    self._send(worker, work, work.round, "evaluate", work.shard, work.shards)
+                case CloseRound(round):
+                    self._close_round(round)
+                case CloseEvaluation(round):
+                    self._close_evaluation(round)
+                case Finish():
+                    self._finished = True
+                case GiveUp(reason):
+                    raise FedrayError(reason)
+        for write in self._later:
+            write()
+        self._later.clear()
+
+    def _open_round(self, round: int, cohorts: tuple[TrainCohort, ...]) -> None:
+        self._opened = self._runtime.now()
+        self._bytes_down = 0
+        self._server.open_round(len(cohorts))
+        tell(self._sinks, RoundStarted(round, sum(len(cohort.users) for cohort in cohorts), len(cohorts)))
+
+    def _train(self, worker: int, work: TrainCohort) -> None:
+        new = [user for user in work.users if self._record and user not in self._record.registered]
+        order = CohortOrder(work.round, work.cohort, work.users, self._models[work.round - 1], tuple(new))
+        self._send(worker, work, work.round - 1, "train_cohort", order)
+
+    def _send(self, worker: int, work: Any, model: int, method: str, *arguments: Any) -> None:
+        """Call a worker's method on the weights that round ``model`` ended with."""
+        if (worker, model) not in self._received:
+            self._received.add((worker, model))
+            self._bytes_down += self._server.weights.nbytes
+        self._runtime.call(worker, work, method, *arguments, self._shared[model])
+
+    def _receive(self, work: Any, value: Any) -> None:
+        if isinstance(value, CohortResult):
+            self._server.receive(value)
+            if self._record:
+                self._record.receive(value)
+            tell(self._sinks, CohortDone(work.round, len(value.reports)))
+        else:
+            self._shards.setdefault(work.round, []).append(value)
+
+    def _close_round(self, round: int) -> None:
+        totals = self._server.close_round()
+        parent, model, data = self._models[round - 1], "", b""
+        if self._record or self._checkpoint_due(round) or round == self._plan.recipe.rounds:
+            self._plan.model.load(self._server.weights)
+            data, model = save_tensors(self._plan.model.state_dict())
+        self._shared[round] = self._runtime.share(self._server.weights)
+        self._models[round] = model
+        if self._plan.evaluation(round):
+            self._to_evaluate.add(round)
+        self._forget_unused(round)
+        seconds, sent = self._runtime.now() - self._opened, totals.bytes_up + self._bytes_down
+        standing = self.standing
+        standing.round, standing.model = round, model
+        standing.seconds += seconds
+        standing.bytes_sent += sent
+        self._later.append(lambda: self._write_round(parent, data, totals, seconds, sent))
+
+    def _write_round(self, parent: str, data: bytes, totals: RoundTotals, seconds: float, sent: int) -> None:
+        standing, users = self.standing, len(totals.reports)
+        if self._record:
+            self._record.close_round(standing.round, parent, standing.model)
+        line = {"round": standing.round, "users": users, "examples": totals.examples, "train_loss": totals.train_loss}
+        self._folder.history.add(line | {"seconds": seconds, "bytes_sent": sent, "kind": "train"})
+        if self._checkpoint_due(standing.round):
+            head = self._record.head if self._record else None
+            state = State(standing.round, standing.model, standing.bytes_sent, standing.seconds, head)
+            write_checkpoint(self._folder.checkpoints, state, data, self._plan.recipe.checkpoints.keep)
+        closed = RoundClosed(
+            standing.round, users, totals.examples, totals.train_loss, seconds, sent, standing.model
+        )
+        tell(self._sinks, closed)
+
+    def _checkpoint_due(self, round: int) -> bool:
+        every = self._plan.recipe.checkpoints.every
+        return bool(every) and (round % every == 0 or round == self._plan.recipe.rounds)
+
+    def _close_evaluation(self, round: int) -> None:
+        shards = sorted(self._shards.pop(round), key=lambda result: result.shard)
+        examples = sum(result.examples for result in shards)
+        means = {name: sum(result.sums.get(name, 0.0) for result in shards) / examples for name in shards[0].sums}
+        metrics = self._plan.task.summarise(means)
+        model = self._models[round]
+        if round == self._plan.recipe.rounds:
+            self.standing.metrics = metrics
+        self._to_evaluate.discard(round)
+        self._forget_unused(self.standing.round)
+
+        def write() -> None:
+            if self._record:
+                self._record.evaluated(round, model, metrics)
+            self._folder.history.add({"round": round, "kind": "test", **metrics})
+            tell(self._sinks, Evaluated(round, metrics))
+
+        self._later.append(write)
+
+    def _forget_unused(self, newest: int) -> None:
+        """Drop shared weights that neither the next round nor a missing evaluation needs."""
+        for round in set(self._shared) - self._to_evaluate - {newest}:
+            del self._shared[round], self._models[round]
+        self._received = {(worker, round) for worker, round in self._received if round in self._shared}

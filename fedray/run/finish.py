@@ -1,0 +1,58 @@
+"""The end of a run: the model as one file, figures, baselines, and the closing statement in the ledger."""
+
+from pathlib import Path
+
+from fedray.layers.server import Server
+from fedray.run.checkpoint import save_tensors
+from fedray.run.curves import draw_curves
+from fedray.run.engine import Standing
+from fedray.run.events import Preparing, RunEnded, Sink, tell
+from fedray.run.folder import RunFolder
+from fedray.run.plan import Plan
+from fedray.run.record import Record
+from fedray.run.storage import write_whole, writing
+from fedray.run.task_failed import shown_once
+
+
+def finish(
+    plan: Plan, folder: RunFolder, server: Server, record: Record | None, standing: Standing, sinks: list[Sink]
+) -> RunEnded:
+    """Write what the run came to. The weights' name is ``sha256sum model.safetensors``."""
+    plan.model.load(server.weights)
+    plan.model.module.eval()
+    data, digest = save_tensors(plan.model.state_dict())
+    write_whole(folder.path / "model.safetensors", data)
+    if record:
+        record.close(standing.round, digest)
+    tell(sinks, Preparing("drawing figures", 0, 0))
+    with shown_once(plan.app.folder, "after the last round, in baselines() or figures()"):
+        baselines = plan.task.baselines()
+        figures = _figures(plan, folder)
+    ended = RunEnded(
+        run=folder.path.name,
+        folder=str(folder.path),
+        rounds=standing.round,
+        seconds=standing.seconds,
+        metrics=_last_metrics(folder),
+        baselines=baselines,
+        headline=plan.task.headline,
+        model=digest,
+        ledger_head=record.head if record else None,
+        figures=[str(path.relative_to(folder.path)) for path in figures],
+    )
+    folder.update(metrics=ended.metrics, baselines=baselines, model=digest, ledger_head=ended.ledger_head)
+    tell(sinks, ended)
+    return ended
+
+
+def _figures(plan: Plan, folder: RunFolder) -> list[Path]:
+    target = folder.path / "figures"
+    with writing(str(target)):
+        target.mkdir(exist_ok=True)
+        drawn = [*draw_curves(folder.history.rounds(), plan.task.headline, target)]
+        return drawn + list(plan.task.figures(plan.model.module, target))
+
+
+def _last_metrics(folder: RunFolder) -> dict[str, float]:
+    tests = [line for line in folder.history.lines() if line["kind"] == "test"]
+    return {key: value for key, value in tests[-1].items() if key not in ("kind", "round")} if tests else {}

@@ -1,0 +1,95 @@
+"""What a run will do, worked out and checked before any of it starts: task, data, users, model."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fedray.app import App
+from fedray.architectures.cohorts import cut_cohorts, select_users
+from fedray.architectures.work import EvaluateShard, TrainCohort
+from fedray.data.examples import examples_of
+from fedray.data.partition import Partition, divide
+from fedray.errors import InvalidInput
+from fedray.layers.node import initial_model
+from fedray.run.recipe import Recipe
+from fedray.run.task_failed import shown_once
+from fedray.task import Progress, Task
+from fedray.training.flat_model import FlatModel
+
+_METRIC_NAME = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is ready to start."""
+
+    app: App
+    recipe: Recipe
+    task: Task
+    partition: Partition
+    model: FlatModel
+
+    def cohorts(self, round: int) -> tuple[TrainCohort, ...]:
+        """The cohorts that train in a round."""
+        recipe, counts = self.recipe, self.partition.counts()
+        users = select_users(recipe.seed, round, len(self.partition), recipe.users_per_round())
+        costs = [int(count) * recipe.training.local_epochs for count in counts]
+        return cut_cohorts(round, users, recipe.users.cohort_size, costs)
+
+    def evaluation(self, round: int) -> tuple[EvaluateShard, ...]:
+        """The parts of the test set to evaluate the model of a round on; none when it is not to be evaluated."""
+        every, shards = self.recipe.evaluation.every, self.recipe.evaluation.shards
+        due = round == self.recipe.rounds or (every and round % every == 0)
+        return tuple(EvaluateShard(round, shard, shards) for shard in range(shards)) if due else ()
+
+
+def make_plan(app: App, recipe: Recipe, task: Task, progress: Progress) -> Plan:
+    """Prepare the data, divide it, build the model and try one batch. Raises InvalidInput, or TaskFailed."""
+    torch.set_num_threads(recipe.threads_per_worker)
+    with shown_once(app.folder, "while preparing the data"):
+        task.prepare(progress)
+        examples = examples_of(task.train_data())
+        labels = task.labels()
+    partition = divide(recipe.users.partition, len(examples), labels, recipe.users.count, recipe.seed)
+    with shown_once(app.folder, "while building the model"):
+        model = initial_model(task, recipe.seed)
+    with shown_once(app.folder, "on a trial batch, before round 1"):
+        _try_batch(task, model)
+    return Plan(app, recipe, task, partition, model)
+
+
+def _try_batch(task: Task, model: FlatModel) -> None:
+    train, test = examples_of(task.train_data()), examples_of(task.test_data())
+    if not len(test):
+        raise InvalidInput("The task's test_data() is empty; hold some examples back for testing.")
+    model.module.eval()
+    with torch.no_grad():
+        loss = task.loss(model.module, train.batch(np.arange(min(2, len(train)))))
+        if loss.numel() != 1:
+            raise InvalidInput(f"The task's loss() returned shape {tuple(loss.shape)}; return a scalar, such as its mean.")
+        size = min(2, len(test))
+        for name, values in task.metrics(model.module, test.batch(np.arange(size))).items():
+            if not _METRIC_NAME.fullmatch(name):
+                raise InvalidInput(f"The task's metric '{name}' has a name the ledger cannot hold; use a-z, 0-9 and _.")
+            if tuple(values.shape) != (size,):
+                raise InvalidInput(
+                    f"The task's metric '{name}' has shape {tuple(values.shape)} for a batch of {size}; "
+                    f"return one value for each example, shape ({size},)."
+                )
+
+
+def virtual_duration(plan: Plan) -> Callable[[object], float]:
+    """Seconds of virtual time a piece of work takes: a cohort's devices train side by side; evaluation takes none."""
+    recipe, counts = plan.recipe, plan.partition.counts()
+    model_bytes = plan.model.weights.numel() * 4
+
+    def seconds(work: object) -> float:
+        if not isinstance(work, TrainCohort):
+            return 0.0
+        examples = {user: int(counts[user]) * recipe.training.local_epochs for user in work.users}
+        return max(recipe.devices.seconds(recipe.seed, user, count, model_bytes) for user, count in examples.items())
+
+    return seconds

@@ -1,0 +1,49 @@
+"""Local optimisers by name: torch's own, over the model's one flat parameter (so they must be elementwise)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from fedray.settings import Settings
+
+
+class SGD(Settings):
+    """Stochastic gradient descent (``torch.optim.SGD``)."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: float = Field(0.0, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0)
+
+    def build(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        """A fresh optimiser; its learning rate is set before every step."""
+        return torch.optim.SGD([parameter], lr=0.0, **self.model_dump(exclude={"name"}))
+
+
+class Adam(Settings):
+    """Adam (``torch.optim.Adam``)."""
+
+    name: Literal["adam"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+
+    def build(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        """A fresh optimiser; its learning rate is set before every step."""
+        return torch.optim.Adam([parameter], lr=0.0, **self.model_dump(exclude={"name"}))
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (``torch.optim.AdamW``)."""
+
+    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    weight_decay: float = Field(0.01, ge=0)
+
+    def build(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        """A fresh optimiser; its learning rate is set before every step."""
+        return torch.optim.AdamW([parameter], lr=0.0, **self.model_dump(exclude={"name"}))
+
+
+Optimizer = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]

@@ -1,0 +1,75 @@
+"""Pydantic's complaints in the reader's words: file, key, what was given, what is allowed."""
+
+import difflib
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from fedray.recipe_file import KeyPath, Source
+
+
+def explain(error: ValidationError, model: type[BaseModel], sources: Sequence[Source]) -> str:
+    """One line for each mistake. ``sources``: where the values came from, later ones winning."""
+    return "\n".join(dict.fromkeys(_line(detail, model, sources) for detail in error.errors()))
+
+
+def _line(detail: ErrorDetails, model: type[BaseModel], sources: Sequence[Source]) -> str:
+    path, section = _resolve(detail["loc"], model)
+    prefix = next((source.prefix for source in sources if source.prefix), ())
+    key = ".".join((*prefix, *path) if sources and sources[-1].prefix == prefix else path)
+    where = next((place for source in reversed(sources) if (place := source.where(path))), sources[0].name)
+    return f"{where}: {_sentence(detail, key, path, section)}"
+
+
+def _sentence(detail: ErrorDetails, key: str, path: KeyPath, section: type[BaseModel] | None) -> str:
+    kind, given = detail["type"], detail["input"]
+    allowed = sorted(section.model_fields) if section else []
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(path[-1], allowed, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ";"
+        return f"unknown key '{key}'{hint} Allowed here: {', '.join(allowed)}."
+    if kind == "missing":
+        return f"the key '{key}' is missing; add it."
+    if kind.startswith("union_tag"):
+        context = detail.get("ctx", {})
+        tag = context.get("tag", "nothing")
+        return f"{key}.name = {tag!r} is not known; allowed: {context.get('expected_tags', 'a name')}."
+    message = detail["msg"].removeprefix("Input should ").removeprefix("Value error, ")
+    return f"{key} = {_shown(given)} is not allowed: it should {message}." if message.startswith("be ") or message.startswith(
+        "have "
+    ) else f"{key} = {_shown(given)} is not allowed: {message}."
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _resolve(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
+    """The key path as a person wrote it (without union tags), and the section the last key stands in."""
+    path: list[str] = []
+    annotation: Any = model
+    section: type[BaseModel] | None = model
+    for part in loc:
+        choices = _models(annotation)
+        tagged = [choice for choice in choices if "name" in choice.model_fields and choice.model_fields["name"].default == part]
+        if tagged and len(choices) > 1:
+            annotation = section = tagged[0]
+            continue
+        if choices and isinstance(part, str):
+            section = choices[0]
+            field = section.model_fields.get(part)
+            annotation = field.annotation if field else None
+        path.append(str(part))
+    return tuple(path), section
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return [model for argument in get_args(annotation) for model in _models(argument)]
+    return []
