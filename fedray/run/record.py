@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import ledger
+from ledger.canonical import Value
 from fedray import __version__
 from fedray.app import App
 from fedray.errors import FedrayError, StorageError
@@ -77,7 +78,7 @@ class Record:
         """Give up the ledger's write lock."""
         self._book.close()
 
-    def _state(self, kind: str, **fields: ledger.Value) -> None:
+    def _state(self, kind: str, **fields: Value) -> None:
         with _plainly():
             self._book.append([ledger.sign(self._server, kind, self._book.origin, **fields)], check=False)
 

@@ -19,7 +19,7 @@ from fedray.recipe_file import read_yaml
 from fedray.run.checkpoint import newest_checkpoint, save_tensors
 from fedray.run.engine import Engine, Standing
 from fedray.run.environment import environment
-from fedray.run.events import Preparing, RunEnded, RunStarted, Sink, as_record, tell
+from fedray.run.events import CohortDone, Preparing, RunEnded, RunStarted, Sink, as_record, tell
 from fedray.run.finish import finish
 from fedray.run.folder import RunFolder, timestamp
 from fedray.run.plan import Plan, make_plan, virtual_duration
@@ -173,6 +173,8 @@ def _progress(sinks: list[Sink]) -> Callable[[str, int, int], None]:
 
 def _event_log(file: Path) -> Sink:
     def write(event: object) -> None:
+        if isinstance(event, CohortDone):
+            return
         with writing(str(file)), file.open("a") as stream:
             stream.write(json.dumps(as_record(event) | {"time": timestamp()}) + "\n")
 

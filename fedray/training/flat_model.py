@@ -28,13 +28,18 @@ class FlatModel:
         self.weights = torch.empty(count + sum(value.numel() for value in fixed))
         self.parameter = nn.Parameter(self.weights[:count])
         """The trained part as one parameter: an elementwise optimiser of it is an optimiser of the model."""
-        self.parameter.grad = torch.zeros(count)
+        self.gradient = torch.zeros(count)
+        self.parameter.grad = self.gradient
         offset = 0
         for value in trained + fixed:
             value.data = self.weights[offset : offset + value.numel()].view(value.shape).copy_(value.detach())
             if value.requires_grad:
-                value.grad = self.parameter.grad[offset : offset + value.numel()].view(value.shape)
+                value.grad = self.gradient[offset : offset + value.numel()].view(value.shape)
             offset += value.numel()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients. Never drops the tensors (``set_to_none``): they are views of one vector."""
+        self.gradient.zero_()
 
     def load(self, weights: Weights) -> None:
         """Overwrite all parameters and float buffers. ``weights``: (P,) float32."""

@@ -39,6 +39,7 @@ def train_locally(
     torch.manual_seed(derive_seed(who.seed, "dropout", who.round, who.user))
     augmentation = torch_generator(who.seed, "augment", who.round, who.user)
     optimizer = settings.optimizer.build(model.parameter)
+    optimizer.zero_grad = model.zero_grad  # type: ignore[method-assign]
     model.module.train()
     steps = settings.local_epochs * ceil(len(mine) / settings.batch_size)
     total = 0.0

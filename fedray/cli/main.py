@@ -1,0 +1,58 @@
+"""``fedray``: the command group. A verb's module is imported only when that verb runs, so that help is instant."""
+
+import importlib
+from typing import Any
+
+import click
+
+from fedray import __version__
+from fedray.errors import EXIT_IO, FedrayError
+
+_VERBS = {
+    "submit": "Train an app: fedray submit apps/seismic",
+    "resume": "Go on with a stopped, killed or failed run.",
+    "stop": "End a running run; it can be resumed.",
+    "runs": "List runs.",
+    "show": "Show one run: rounds, metrics, files.",
+    "config": "Print the full recipe that would be in force.",
+    "new": "Make a new app folder that runs at once.",
+    "ledger": "Show and verify the record of contributions.",
+    "doctor": "Check this machine and this installation.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"fedray.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FedrayError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            click.echo(f"Error: {error.strerror or error}: {error.filename or ''}", err=True)
+            ctx.exit(EXIT_IO)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 the run failed, 2 invalid input, 3 stopped (resumable), 4 disk or permission, 130 Ctrl-C.",
+)
+@click.version_option(__version__, prog_name="fedray")
+def main() -> None:
+    """Federated training on Ray, with a ledger of who contributed what."""

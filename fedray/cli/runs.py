@@ -1,0 +1,53 @@
+"""``fedray runs``: list runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fedray.cli.options import format_option, runs_option, wants_json
+
+
+@click.command()
+@runs_option
+@format_option
+def command(runs: Path | None, output: str) -> None:
+    """List runs, oldest first."""
+    from fedray.run.folder import RunFolder, runs_folder
+
+    where = runs_folder(runs)
+    rows = [_row(folder) for folder in RunFolder.all(where)]
+    if wants_json(output):
+        for row in rows:
+            click.echo(json.dumps(row))
+    elif not rows:
+        click.echo(f"No runs in {where} yet. Start one: fedray submit apps/seismic")
+    else:
+        _print(rows)
+
+
+def _row(folder: Any) -> dict[str, Any]:
+    info, rounds = folder.info(), folder.history.rounds()
+    return {
+        "run": folder.path.name,
+        "status": folder.status(),
+        "rounds": f"{max((line['round'] for line in rounds), default=0)}/{info.get('rounds', '?')}",
+        "started": info.get("started"),
+        "metrics": info.get("metrics", {}),
+        "path": str(folder.path),
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("run", "status", "rounds", "started (UTC)", "test metrics", box=None, header_style="bold")
+    colours = {"finished": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}
+    for row in rows:
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())
+        started = (row["started"] or "").replace("T", " ").removesuffix("+00:00")
+        status = f"[{colours[row['status']]}]{row['status']}[/]"
+        table.add_row(row["run"], status, row["rounds"], started, metrics)
+    Console().print(table)

@@ -1,0 +1,139 @@
+"""A run on a terminal: where results go, a live bar, one line a round, and the result beside its baselines."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from fedray.cli.tables import metrics_table
+from fedray.run.events import (
+    CohortDone,
+    Evaluated,
+    Preparing,
+    RoundClosed,
+    RoundStarted,
+    RunEnded,
+    RunStarted,
+    WorkerDied,
+)
+
+
+class Screen:
+    """Shows events as they come. Works without colour and on a narrow terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._bar: TaskID | None = None
+        self._preparing: str | None = None
+        self._run: RunStarted | None = None
+        self._closed: dict[int, RoundClosed] = {}
+        self._tested: dict[int, dict[str, float]] = {}
+        self._sent = 0
+
+    def show(self, event: Any) -> None:
+        """Show one event."""
+        match event:
+            case Preparing():
+                self._prepare(event)
+            case RunStarted():
+                self._start(event)
+            case RoundStarted():
+                self._describe(f"round {event.round}/{self._rounds()} · {event.users} users")
+            case CohortDone():
+                self._advance(event.users)
+            case RoundClosed():
+                self._sent += event.bytes_sent
+                self._closed[event.round] = event
+                for round in [known for known in self._closed if known < event.round - 1]:
+                    self._line(round)
+            case Evaluated():
+                self._tested[event.round] = event.metrics
+                if event.round in self._closed:
+                    self._line(event.round)
+            case WorkerDied():
+                self._print(f"[yellow]worker {event.worker} died; its users are trained again elsewhere[/]")
+            case RunEnded():
+                self._end(event)
+
+    def close(self) -> None:
+        """Take the live bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _prepare(self, event: Preparing) -> None:
+        if self._preparing != event.what:
+            self.close()
+            self._preparing = event.what
+            self._open(event.what, event.total or None)
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, completed=event.done)
+
+    def _start(self, event: RunStarted) -> None:
+        self.close()
+        self._run = event
+        again = f", going on after round {event.resumed_from}" if event.resumed_from else ""
+        self._print(f"[bold]{event.app}[/] → {event.folder}")
+        self._print(
+            f"{event.rounds} rounds{again}, {event.users_per_round} of {event.users} users a round, "
+            f"{event.parameters:,} parameters, {event.workers} workers ({event.runtime})"
+        )
+        total = (event.rounds - event.resumed_from) * event.users_per_round
+        self._open("starting workers", total)
+
+    def _open(self, what: str, total: int | None) -> None:
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24)]
+        self._progress = Progress(
+            *columns, TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn(),
+            console=self._console, transient=True,
+        )  # fmt: skip
+        self._bar = self._progress.add_task(what, total=total)
+        self._progress.start()
+
+    def _describe(self, text: str) -> None:
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, description=f"{text} · {_size(self._sent)} sent")
+
+    def _advance(self, users: int) -> None:
+        if self._progress is not None and self._bar is not None:
+            self._progress.advance(self._bar, users)
+
+    def _line(self, round: int) -> None:
+        """One line a round, printed when its evaluation is in, or when it is clear that none is due."""
+        closed, tested = self._closed.pop(round), self._tested.pop(round, {})
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.items())
+        self._print(
+            f"round {round:>{len(str(self._rounds()))}}/{self._rounds()}  train loss {closed.train_loss:.4f}  test {metrics}  "
+            f"[dim]{closed.seconds:.1f}s  {_size(closed.bytes_sent)}[/]"
+        )
+
+    def _end(self, event: RunEnded) -> None:
+        self.close()
+        for round in list(self._closed):
+            self._line(round)
+        if event.metrics:
+            self._console.print(metrics_table(event.metrics, event.baselines))
+        self._print(f"model    {event.folder}/model.safetensors  [dim]sha256 {event.model[:16]}…[/]")
+        if event.ledger_head:
+            self._print(f"ledger   fedray ledger verify {event.folder}  [dim]head {event.ledger_head[:16]}…[/]")
+        if event.figures:
+            self._print(f"figures  {event.folder}/figures: {', '.join(name.split('/')[-1] for name in event.figures)}")
+        seconds = time.monotonic() - self._started
+        self._print(f"[bold green]done[/] in {seconds:.0f} s, {_size(self._sent)} sent; results in {event.folder}")
+
+    def _rounds(self) -> int:
+        return self._run.rounds if self._run else 0
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
