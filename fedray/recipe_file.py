@@ -26,7 +26,7 @@ class Source:
         return Source(self.name, self.values.get(key) or {}, self.lines, (*self.prefix, key))
 
     def where(self, path: KeyPath) -> str | None:
-        """"file:line" of the longest part of ``path`` that is written here; None when the key is not from here."""
+        """The "file:line" of the longest part of ``path`` that is written here; None when the key is not from here."""
         if not _contains(self.values, path[:-1]) or (path and not _contains(self.values, path[:1])):
             return None
         for length in range(len(path), 0, -1):
@@ -51,7 +51,9 @@ def read_yaml(file: Path) -> Source:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise InvalidInput(f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}); mend that line.") from None
+        raise InvalidInput(
+            f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}); mend that line."
+        ) from None
     if not isinstance(values, dict):
         raise InvalidInput(f"{file} holds {type(values).__name__}; it must be a mapping of keys to values.")
     return Source(str(file), values, lines)
@@ -62,11 +64,15 @@ def read_override(text: str) -> Source:
     key, equals, value = text.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise InvalidInput(f"-c '{text}' is not of the form key=value, for example -c rounds=5 or -c training.batch_size=16.")
+        raise InvalidInput(
+            f"-c '{text}' is not of the form key=value, for example -c rounds=5 or -c training.batch_size=16."
+        )
     try:
         leaf = yaml.safe_load(value)
     except yaml.YAMLError:
-        raise InvalidInput(f"-c '{text}': the value is not valid YAML; quote it, for example -c 'key=\"a: b\"'.") from None
+        raise InvalidInput(
+            f"-c '{text}': the value is not valid YAML; quote it, for example -c 'key=\"a: b\"'."
+        ) from None
     values: Any = leaf
     for part in reversed(path):
         values = {part: values}
@@ -85,7 +91,9 @@ def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
-        renamed = isinstance(value, dict) and isinstance(old, dict) and value.get("name", old.get("name")) != old.get("name")
+        renamed = (
+            isinstance(value, dict) and isinstance(old, dict) and value.get("name", old.get("name")) != old.get("name")
+        )
         both = isinstance(value, dict) and isinstance(old, dict) and not renamed
         result[key] = _overlay(old, value) if both and old is not None else value
     return result
@@ -105,7 +113,9 @@ def _lines(node: yaml.MappingNode, path: KeyPath, file: Path) -> dict[KeyPath, i
         here = (*path, str(key_node.value))
         line = key_node.start_mark.line + 1
         if here in lines:
-            raise InvalidInput(f"{file}:{line}: the key '{'.'.join(here)}' is given twice (first on line {lines[here]}); keep one.")
+            raise InvalidInput(
+                f"{file}:{line}: the key '{'.'.join(here)}' is given twice (first on line {lines[here]}); keep one."
+            )
         lines[here] = line
         if isinstance(value_node, yaml.MappingNode):
             lines |= _lines(value_node, here, file)

@@ -27,7 +27,8 @@ class TaskOptions(Settings):
 class Progress(Protocol):
     """How a task reports slow preparation: ``progress("generating", done, total)``."""
 
-    def __call__(self, what: str, done: int, total: int) -> None: ...
+    def __call__(self, what: str, done: int, total: int, /) -> None:
+        """``done`` of ``total`` steps of ``what`` are behind us."""
 
 
 class Task(ABC):
@@ -41,10 +42,13 @@ class Task(ABC):
     headline: ClassVar[str] = "loss"
     """The metric shown first; any key that ``metrics`` or ``summarise`` returns."""
 
-    def __init__(self, options: Any = None) -> None:
+    options: Any
+    """The validated options, of type ``Options``."""
+
+    def __init__(self, options: TaskOptions | None = None) -> None:
         self.options = self.Options() if options is None else options
 
-    def prepare(self, progress: Progress) -> None:
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 (most tasks need none)
         """Make, find or check the data, once, before training. Raises ``InvalidInput`` when it cannot be used."""
 
     @abstractmethod

@@ -29,18 +29,20 @@ def _sentence(detail: ErrorDetails, key: str, path: KeyPath, section: type[BaseM
     allowed = sorted(section.model_fields) if section else []
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], allowed, 1)
-        hint = f"; did you mean '{close[0]}'?" if close else ";"
-        return f"unknown key '{key}'{hint} Allowed here: {', '.join(allowed)}."
+        hint = f"; did you mean '{close[0]}'? " if close else "; "
+        return f"unknown key '{key}'{hint}Allowed here: {', '.join(allowed)}."
     if kind == "missing":
         return f"the key '{key}' is missing; add it."
     if kind.startswith("union_tag"):
         context = detail.get("ctx", {})
         tag = context.get("tag", "nothing")
         return f"{key}.name = {tag!r} is not known; allowed: {context.get('expected_tags', 'a name')}."
-    message = detail["msg"].removeprefix("Input should ").removeprefix("Value error, ")
-    return f"{key} = {_shown(given)} is not allowed: it should {message}." if message.startswith("be ") or message.startswith(
-        "have "
-    ) else f"{key} = {_shown(given)} is not allowed: {message}."
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{key} = {_shown(given)} is not allowed: it is a section with keys of its own; see 'fedray config'."
+    if kind in ("tuple_type", "list_type"):
+        return f"{key} = {_shown(given)} is not allowed: it should be a list, such as [a, b]."
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return f"{key} = {_shown(given)} is not allowed: {message}." if key else f"{message}."
 
 
 def _shown(value: Any) -> str:
@@ -55,7 +57,11 @@ def _resolve(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[KeyPat
     section: type[BaseModel] | None = model
     for part in loc:
         choices = _models(annotation)
-        tagged = [choice for choice in choices if "name" in choice.model_fields and choice.model_fields["name"].default == part]
+        tagged = [
+            choice
+            for choice in choices
+            if "name" in choice.model_fields and choice.model_fields["name"].default == part
+        ]
         if tagged and len(choices) > 1:
             annotation = section = tagged[0]
             continue

@@ -63,6 +63,16 @@ class Ledger:
         """The log's name, which every statement carries."""
         return self._history.rules.log
 
+    @property
+    def users(self) -> frozenset[int]:
+        """The users whose data is registered."""
+        return frozenset(self._history.rules.users)
+
+    @property
+    def published(self) -> bool:
+        """Whether an algorithm, and with it the initial model, has been published."""
+        return bool(self._history.rules.models)
+
     def head(self) -> Head:
         """The newest entry; keep its hash somewhere else, and `verify` can tell whether the ledger was rolled back."""
         return self._history.head()

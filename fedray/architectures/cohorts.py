@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from fedray.architectures.work import TrainCohort
-from fedray.training.randomness import numpy_generator
+from fedray.randomness import numpy_generator
 
 COHORTS_PER_ROUND = 16
 """Cohorts a round is cut into when the recipe gives no ``users.cohort_size``: enough to balance a few workers."""

@@ -88,7 +88,8 @@ class SyncDataParallel:
         self._round += 1
         cohorts = self._plan(self._round)
         self._missing[self._round] = len(cohorts)
-        self._waiting += sorted(cohorts, key=lambda cohort: -cohort.cost)
+        longest_first: list[TrainCohort] = sorted(cohorts, key=lambda cohort: cohort.cost, reverse=True)
+        self._waiting += longest_first
         return [OpenRound(self._round, cohorts)]
 
     def _end(self) -> list[Decision]:

@@ -20,4 +20,7 @@ def command(app: Path, recipe: str | None, overrides: tuple[str, ...], output: s
 
     found = App.find(app)
     full = read_recipe(found, found.load_task(), recipe, overrides)
-    click.echo(recipe_text(full) if output == "yaml" else json.dumps(full.model_dump(mode="json"), indent=2), nl=output == "json")
+    click.echo(
+        recipe_text(full) if output == "yaml" else json.dumps(full.model_dump(mode="json"), indent=2),
+        nl=output == "json",
+    )

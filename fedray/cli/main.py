@@ -51,7 +51,7 @@ class _Verbs(click.Group):
 @click.group(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 the run failed, 2 invalid input, 3 stopped (resumable), 4 disk or permission, 130 Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 failed, 2 invalid input, 3 stopped (resumable), 4 disk or permission, 130 Ctrl-C.",
 )
 @click.version_option(__version__, prog_name="fedray")
 def main() -> None:

@@ -16,7 +16,9 @@ def command(name: str) -> None:
 
     folder = Path(name)
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", folder.name):
-        raise InvalidInput(f"'{folder.name}' cannot name an app; use lower-case letters, digits, '-' and '_', first a letter.")
+        raise InvalidInput(
+            f"'{folder.name}' cannot name an app; use lower-case letters, digits, '-' and '_', first a letter."
+        )
     if folder.exists():
         raise InvalidInput(f"'{folder}' exists already and is left as it is; choose another name.")
     with writing(str(folder)):

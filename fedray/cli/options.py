@@ -1,5 +1,6 @@
 """Options that several verbs share."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,21 +17,15 @@ def app_argument(command: Command) -> Command:
 
 def recipe_options(command: Command) -> Command:
     """--recipe and -c."""
-    command = click.option("--recipe", "-r", metavar="NAME", help="A recipe of the app's recipes/ folder.")(command)
-    return click.option(
-        "--config", "-c", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a key, e.g. -c rounds=5."
-    )(command)
+    override = "Override a key of the recipe, e.g. -c rounds=5. May be repeated."
+    command = click.option("--config", "-c", "overrides", metavar="KEY=VALUE", multiple=True, help=override)(command)
+    return click.option("--recipe", "-r", metavar="NAME", help="A recipe of the app's recipes/ folder.")(command)
 
 
 def runs_option(command: Command) -> Command:
     """--runs."""
-    return click.option(
-        "--runs",
-        "runs",
-        metavar="FOLDER",
-        type=click.Path(path_type=Path),
-        help="Where runs are kept [default: $FEDRAY_RUNS, else ./runs].",
-    )(command)
+    help_text = "Where runs are kept [default: $FEDRAY_RUNS, else ./runs]."
+    return click.option("--runs", metavar="FOLDER", type=click.Path(path_type=Path), help=help_text)(command)
 
 
 def format_option(command: Command) -> Command:
@@ -46,4 +41,4 @@ def format_option(command: Command) -> Command:
 
 def wants_json(output: str) -> bool:
     """Whether to print JSON."""
-    return output == "json" or (output == "auto" and not click.get_text_stream("stdout").isatty())
+    return output == "json" or (output == "auto" and not sys.stdout.isatty())

@@ -85,11 +85,9 @@ class Screen:
         self._open("starting workers", total)
 
     def _open(self, what: str, total: int | None) -> None:
-        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24)]
-        self._progress = Progress(
-            *columns, TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn(),
-            console=self._console, transient=True,
-        )  # fmt: skip
+        bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
+        times = (TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn())
+        self._progress = Progress(*bar, *times, console=self._console, transient=True)
         self._bar = self._progress.add_task(what, total=total)
         self._progress.start()
 
@@ -106,7 +104,8 @@ class Screen:
         closed, tested = self._closed.pop(round), self._tested.pop(round, {})
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.items())
         self._print(
-            f"round {round:>{len(str(self._rounds()))}}/{self._rounds()}  train loss {closed.train_loss:.4f}  test {metrics}  "
+            f"round {round:>{len(str(self._rounds()))}}/{self._rounds()}  "
+            f"train loss {closed.train_loss:.4f}  test {metrics}  "
             f"[dim]{closed.seconds:.1f}s  {_size(closed.bytes_sent)}[/]"
         )
 

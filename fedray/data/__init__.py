@@ -1,0 +1,1 @@
+"""Examples, how they are divided over users, and how users commit to them."""

@@ -27,5 +27,5 @@ def _digest(example: tuple[Tensor, ...]) -> bytes:
         array = np.ascontiguousarray(tensor.numpy())
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
         hasher.update(f"{array.dtype.str}{list(tensor.shape)}".encode())
-        hasher.update(array)
+        hasher.update(array.tobytes())
     return hasher.digest()

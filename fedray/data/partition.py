@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedray.errors import InvalidInput
+from fedray.randomness import numpy_generator
 from fedray.settings import Settings
-from fedray.training.randomness import numpy_generator
 
 Labels = NDArray[np.int64] | None
 

@@ -1,0 +1,1 @@
+"""Server, node and end user: plain classes that know nothing of Ray."""

@@ -7,8 +7,8 @@ A user's speed is log-normal around the recipe's, fixed by (seed, user), as meas
 import numpy as np
 from pydantic import Field
 
+from fedray.randomness import numpy_generator
 from fedray.settings import Settings
-from fedray.training.randomness import numpy_generator
 
 
 class DeviceSettings(Settings):

@@ -3,6 +3,7 @@
 import ledger
 from fedray.data.commitment import sample_digests
 from fedray.data.examples import Examples, Indices
+from ledger.canonical import Value
 
 
 class EndUser:
@@ -27,5 +28,5 @@ class EndUser:
         """A signed claim to have trained ``parent`` into ``update`` (SHA-256 of the weights' safetensors bytes)."""
         if self._key is None:
             return []
-        what = {"user": self.user, "round": round, "parent": parent, "update": update, "examples": len(self.mine)}
-        return [ledger.sign(self._key, "update.commit", self._log, **what)]
+        what: dict[str, Value] = {"user": self.user, "round": round, "examples": len(self.mine)}
+        return [ledger.sign(self._key, "update.commit", self._log, **what, parent=parent, update=update)]

@@ -1,6 +1,7 @@
 """What the layers send each other."""
 
 from dataclasses import dataclass
+
 from fedray.training.flat_model import Weights
 from ledger import Statement
 

@@ -17,12 +17,13 @@ from fedray.data.examples import Examples, examples_of
 from fedray.data.partition import Partition
 from fedray.layers.end_user import EndUser
 from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserReport
+from fedray.randomness import derive_seed
 from fedray.strategies import Strategy
 from fedray.task import Task
 from fedray.training.flat_model import FlatModel, Weights
 from fedray.training.local import LocalTraining, arithmetic, train_locally
-from fedray.training.randomness import derive_seed
 from fedray.training.settings import TrainingSettings
+from ledger.canonical import Value
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,6 @@ class NodeSetup:
     evaluation_batch: int
     log: str
     secret: bytes | None
-
 
 
 class Node:
@@ -118,7 +118,7 @@ class Node:
         if self._setup.secret is None:
             return []
         key = ledger.SigningKey.derive(self._setup.secret, self._name)
-        fields = {
+        fields: dict[str, Value] = {
             "node": self._name,
             "round": order.round,
             "cohort": order.cohort,

@@ -1,4 +1,4 @@
-"""The server: holds the global weights, adds partial sums in cohort order, merges by the strategy. It computes little."""
+"""The server: holds the global weights, adds partial sums in cohort order, merges by the strategy; computes little."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class RoundTotals:
 
 
 class Server:
-    """Whatever order cohorts arrive in, their sums are added in cohort order: float addition does not commute freely."""
+    """Whatever order cohorts arrive in, their sums are added in cohort order, as float addition is not associative."""
 
     def __init__(self, weights: Weights, strategy: Strategy) -> None:
         self.weights = weights

@@ -174,9 +174,7 @@ class Engine:
             head = self._record.head if self._record else None
             state = State(standing.round, standing.model, standing.bytes_sent, standing.seconds, head)
             write_checkpoint(self._folder.checkpoints, state, data, self._plan.recipe.checkpoints.keep)
-        closed = RoundClosed(
-            standing.round, users, totals.examples, totals.train_loss, seconds, sent, standing.model
-        )
+        closed = RoundClosed(standing.round, users, totals.examples, totals.train_loss, seconds, sent, standing.model)
         tell(self._sinks, closed)
 
     def _checkpoint_due(self, round: int) -> bool:

@@ -56,7 +56,9 @@ class RunFolder:
             return RunFolder(runs / matches[0])
         problem = "begins several runs" if matches else "is no run"
         known = ", ".join((matches or names)[-5:]) or "none yet"
-        raise InvalidInput(f"'{name}' {problem} in {runs}; give a run's name, its path or 'latest' (runs there: {known}).")
+        raise InvalidInput(
+            f"'{name}' {problem} in {runs}; give a run's name, its path or 'latest' (runs there: {known})."
+        )
 
     @staticmethod
     def all(runs: Path) -> list["RunFolder"]:
@@ -84,7 +86,9 @@ class RunFolder:
         try:
             values = json.loads((self.path / "run.json").read_text())
         except (OSError, ValueError) as error:
-            raise StorageError(f"Cannot read {self.path / 'run.json'} ({error}); restore it or remove the run.") from None
+            raise StorageError(
+                f"Cannot read {self.path / 'run.json'} ({error}); restore it or remove the run."
+            ) from None
         return dict(values)
 
     def update(self, **changes: Any) -> None:
@@ -105,7 +109,9 @@ class RunFolder:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise FedrayError(f"Run {self.path.name} is running already; watch it, or end it with 'fedray stop'.") from None
+            raise FedrayError(
+                f"Run {self.path.name} is running already; watch it, or end it with 'fedray stop'."
+            ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
         self._lock = handle

@@ -69,7 +69,9 @@ def _try_batch(task: Task, model: FlatModel) -> None:
     with torch.no_grad():
         loss = task.loss(model.module, train.batch(np.arange(min(2, len(train)))))
         if loss.numel() != 1:
-            raise InvalidInput(f"The task's loss() returned shape {tuple(loss.shape)}; return a scalar, such as its mean.")
+            raise InvalidInput(
+                f"The task's loss() returned shape {tuple(loss.shape)}; return a scalar, such as its mean."
+            )
         size = min(2, len(test))
         for name, values in task.metrics(model.module, test.batch(np.arange(size))).items():
             if not _METRIC_NAME.fullmatch(name):

@@ -7,41 +7,38 @@ from hashlib import sha256
 from pathlib import Path
 
 import ledger
-from ledger.canonical import Value
 from fedray import __version__
 from fedray.app import App
 from fedray.errors import FedrayError, StorageError
 from fedray.layers.messages import CohortResult
+from ledger.canonical import Value
 
 
 class Record:
     """A run's ledger, open for writing by the server."""
 
-    def __init__(self, book: ledger.Ledger, server: ledger.SigningKey, registered: set[int]) -> None:
+    def __init__(self, book: ledger.Ledger, server: ledger.SigningKey) -> None:
         self._book = book
         self._server = server
-        self.registered = registered
+        self.registered = set(book.users)
         """Users whose data the ledger knows."""
         self._round: dict[int, CohortResult] = {}
 
     @staticmethod
     def open(folder: Path, keys: Path, app: App, recipe: bytes, round: int, model: str) -> "Record":
         """Begin the ledger of a run in ``folder``, or go on with it from ``round``, whose model is ``model``."""
+        digest = sha256(recipe).hexdigest()
         with _plainly():
             server = _keys(keys)
             try:
-                book, begun = ledger.Ledger.open(folder), True
+                book = ledger.Ledger.open(folder)
             except ledger.NotALedger:
-                run, digest = folder.parent.name, sha256(recipe).hexdigest()
-                by = f"fedray {__version__}"
-                book, begun = ledger.Ledger.create(folder, run, server, run=run, recipe=digest, created_by=by), False
-            known = {int(row["user"]) for row in ledger.rows(folder, kind="data.register")}
-            record = Record(book, server, known)
-            published = begun and any(ledger.rows(folder, kind="algorithm.publish"))
-            if published:
-                record._state("run.resume", round=round, model=model)
-            code, digest = app.code_digest(), sha256(recipe).hexdigest()
-            record._state("algorithm.publish", app=app.file.name, code=code, recipe=digest, model=model)
+                run, by = folder.parent.name, f"fedray {__version__}"
+                book = ledger.Ledger.create(folder, run, server, run=run, recipe=digest, created_by=by)
+        record = Record(book, server)
+        if book.published:
+            record._state("run.resume", round=round, model=model)
+        record._state("algorithm.publish", app=app.file.name, code=app.code_digest(), recipe=digest, model=model)
         return record
 
     @property
@@ -58,8 +55,9 @@ class Record:
         results = [self._round[cohort] for cohort in sorted(self._round)]
         reports = [report for result in results for report in result.reports]
         examples = sum(report.examples for report in reports)
-        fields = {"round": round, "parent": parent, "model": model, "updates": len(reports), "examples": examples}
-        close = ledger.sign(self._server, "round.close", self._book.origin, **fields)
+        fields: dict[str, Value] = {"round": round, "updates": len(reports), "examples": examples}
+        origin = self._book.origin
+        close = ledger.sign(self._server, "round.close", origin, **fields, parent=parent, model=model)
         with _plainly():
             self._book.append([*(said for result in results for said in result.statements), close], check=False)
         self.registered |= {report.user for report in reports}
@@ -67,7 +65,9 @@ class Record:
 
     def evaluated(self, round: int, model: str, metrics: dict[str, float]) -> None:
         """State what the model of ``round`` reached."""
-        self._state("evaluation", round=round, model=model, metrics={key: repr(value) for key, value in metrics.items()})
+        self._state(
+            "evaluation", round=round, model=model, metrics={key: repr(value) for key, value in metrics.items()}
+        )
 
     def close(self, rounds: int, model: str) -> None:
         """State that the run has ended, and give the ledger up."""
@@ -92,7 +92,7 @@ def _keys(folder: Path) -> ledger.SigningKey:
     return ledger.SigningKey.load(folder / "server.key")
 
 
-class _plainly:  # noqa: N801 (reads as a phrase: with _plainly())
+class _plainly:
     """Turns the ledger's own errors into fedray's, so that they end the command with the right exit code."""
 
     def __enter__(self) -> None:

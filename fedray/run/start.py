@@ -194,7 +194,9 @@ def _status(folder: RunFolder) -> Iterator[None]:
         folder.update(status="failed", ended=timestamp(), error=str(error).splitlines()[0])
         raise
     except Exception as error:
-        folder.update(status="failed", ended=timestamp(), error=str(error).splitlines()[0] if str(error) else repr(error))
+        folder.update(
+            status="failed", ended=timestamp(), error=str(error).splitlines()[0] if str(error) else repr(error)
+        )
         raise
     folder.update(status="finished", ended=timestamp())
 

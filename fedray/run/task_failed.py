@@ -44,8 +44,12 @@ def _report(failure: Failure, app: Path) -> str:
 
 def full_report(failure: Failure) -> str:
     """Every frame, outermost first, as Python prints a traceback; for the run folder."""
-    lines = [f'  File "{frame.file}", line {frame.line}, in {frame.function}\n    {frame.source}' for frame in failure.frames]
-    return "\n".join(["Traceback (most recent call last):", *lines, f"{failure.kind}: {failure.message}", failure.context, ""])
+    lines = [
+        f'  File "{frame.file}", line {frame.line}, in {frame.function}\n    {frame.source}' for frame in failure.frames
+    ]
+    return "\n".join(
+        ["Traceback (most recent call last):", *lines, f"{failure.kind}: {failure.message}", failure.context, ""]
+    )
 
 
 def _short(message: str) -> str:

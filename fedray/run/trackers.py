@@ -1,4 +1,4 @@
-"""Experiment trackers behind one protocol: a watcher of the run's events. JSON lines are always on; these are extras."""
+"""Experiment trackers behind one protocol: watchers of the run's events. JSON lines are always on, these are extras."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -23,17 +23,17 @@ def _tensorboard(recipe: Recipe, folder: Path) -> Iterator[Sink]:
     _require("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(folder / "tensorboard")  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(folder / "tensorboard")
 
     def watch(event: Any) -> None:
         for name, value in _scalars(event).items():
-            writer.add_scalar(name, value, event.round)  # type: ignore[no-untyped-call]
-            writer.flush()  # type: ignore[no-untyped-call]
+            writer.add_scalar(name, value, event.round)
+            writer.flush()
 
     try:
         yield watch
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
 
 
 @contextmanager

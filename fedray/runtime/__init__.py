@@ -1,0 +1,1 @@
+"""What runs the layers: this process, or Ray actors."""

@@ -33,12 +33,19 @@ class Failure:
     def of(error: BaseException) -> "Failure":
         """Take down an exception with its stack, innermost frame last, and its notes as context."""
         frames = tuple(
-            Frame(entry.filename, entry.lineno or 0, entry.name, linecache.getline(entry.filename, entry.lineno or 0).strip())
+            Frame(
+                entry.filename,
+                entry.lineno or 0,
+                entry.name,
+                linecache.getline(entry.filename, entry.lineno or 0).strip(),
+            )
             for entry in traceback.extract_tb(error.__traceback__)
         )
         expected = isinstance(error, FedrayError)
         code = error.exit_code if isinstance(error, FedrayError) else 1
-        return Failure(type(error).__name__, str(error), frames, expected, code, ", ".join(getattr(error, "__notes__", ())))
+        return Failure(
+            type(error).__name__, str(error), frames, expected, code, ", ".join(getattr(error, "__notes__", ()))
+        )
 
     def own_first(self, folder: Path) -> tuple[Frame, ...]:
         """The frames inside ``folder`` (the user's code), innermost first; all frames when none is."""

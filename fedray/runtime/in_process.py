@@ -31,7 +31,7 @@ class InProcessRuntime:
         self._virtual_now = 0.0
 
     def start(self, workers: int | None, at_most: int, build: Callable[[str], Any]) -> int:
-        """Build the object; an exception of ``build`` is reported as CallFailed. By default there is one worker, or one for each device."""
+        """Build the object (CallFailed tells of an exception). By default one worker, or one for each virtual device."""
         workers = workers or (at_most if self._duration else 1)
         try:
             self._object = build("node-0")

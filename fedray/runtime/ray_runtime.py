@@ -8,9 +8,11 @@ events of a replaced actor that arrive late are dropped by its generation number
 import logging
 import os
 import queue
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -107,15 +109,17 @@ class RayRuntime:
     def _connect(self, workers: int | None, at_most: int) -> int:
         ray_worker.print_to_stdstream = self._route  # Ray prints worker deaths to stdout whatever log_to_driver says
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        try:
-            ray.init(address="auto", **quiet)
-        except ConnectionError:
+        if address := reachable_cluster():
+            ray.init(address=address, **quiet)
+        else:
             cpus = max(workers or 1, available_cpus())
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         there = int(ray.cluster_resources().get("CPU", 0))
         if there < (workers or 1):
             ray.shutdown()
-            raise InvalidInput(f"workers = {workers}, but the Ray cluster has {there} CPUs; set workers to that or fewer.")
+            raise InvalidInput(
+                f"workers = {workers}, but the Ray cluster has {there} CPUs; set workers to that or fewer."
+            )
         return workers or min(there, at_most)
 
     def _route(self, data: dict[str, Any], *_: Any, **__: Any) -> None:
@@ -139,6 +143,31 @@ class RayRuntime:
             self._events.put((generation, _event(worker, tag, future)))
 
         answer.future().add_done_callback(completed)
+
+
+def reachable_cluster() -> str | None:
+    """Address of the cluster to join: $RAY_ADDRESS, or one that 'ray start' began on this machine; None when none is.
+
+    Not Ray's "auto", which would also join the private Ray of another run and die with it. Raises InvalidInput when
+    $RAY_ADDRESS is given and nothing answers there.
+    """
+    given = os.environ.get("RAY_ADDRESS")
+    if given and given != "auto":
+        if not _answers(given):
+            raise InvalidInput(f"RAY_ADDRESS = '{given}', but no Ray answers there; start it or unset RAY_ADDRESS.")
+        return given
+    note = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+    noted = note.read_text().strip() if note.is_file() else ""
+    return noted if noted and _answers(noted) else None
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def available_cpus() -> int:

@@ -3,3 +3,5 @@
 from fedray.strategies.fedavg import FedAvg
 
 Strategy = FedAvg
+
+__all__ = ["FedAvg", "Strategy"]

@@ -9,9 +9,9 @@ import torch
 
 from fedray.data.examples import Examples, Indices
 from fedray.errors import FedrayError
+from fedray.randomness import derive_seed, numpy_generator, torch_generator
 from fedray.task import Batch, Task
 from fedray.training.flat_model import FlatModel
-from fedray.training.randomness import derive_seed, numpy_generator, torch_generator
 from fedray.training.settings import TrainingSettings
 
 
@@ -60,9 +60,7 @@ def arithmetic(precision: str) -> AbstractContextManager[object]:
     return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
-def _batches(
-    examples: Examples, mine: Indices, settings: TrainingSettings, who: LocalTraining
-) -> Iterator[Batch]:
+def _batches(examples: Examples, mine: Indices, settings: TrainingSettings, who: LocalTraining) -> Iterator[Batch]:
     rng = numpy_generator(who.seed, "shuffle", who.round, who.user)
     for _ in range(settings.local_epochs):
         shuffled = rng.permutation(mine)
