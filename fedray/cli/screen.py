@@ -79,7 +79,7 @@ class Screen:
         self._print(f"[bold]{event.app}[/] → {event.folder}")
         self._print(
             f"{event.rounds} rounds{again}, {event.users_per_round} of {event.users} users a round, "
-            f"{event.parameters:,} parameters, {event.workers} workers ({event.runtime})"
+            f"{event.parameters:,} parameters, {_count(event.workers, 'worker')} ({event.runtime})"
         )
         total = (event.rounds - event.resumed_from) * event.users_per_round
         self._open("starting workers", total)
@@ -128,6 +128,10 @@ class Screen:
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _size(count: float) -> str:

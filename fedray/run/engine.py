@@ -28,7 +28,7 @@ from fedray.errors import FedrayError
 from fedray.layers.messages import CohortOrder, CohortResult, ShardResult
 from fedray.layers.server import RoundTotals, Server
 from fedray.run.checkpoint import State, save_tensors, write_checkpoint
-from fedray.run.events import CohortDone, Evaluated, RoundClosed, RoundStarted, Sink, WorkerDied, tell
+from fedray.run.events import CohortDone, Evaluated, RoundClosed, RoundStarted, Sink, WorkerDied, WorkerStarted, tell
 from fedray.run.folder import RunFolder
 from fedray.run.plan import Plan
 from fedray.run.record import Record
@@ -86,7 +86,8 @@ class Engine:
 
     def _understand(self, event: RuntimeEvent) -> Event:
         match event:
-            case WorkerReady(worker):
+            case WorkerReady(worker, process):
+                tell(self._sinks, WorkerStarted(worker, process))
                 return Idle(worker)
             case CallDone(worker, work, value):
                 self._receive(work, value)

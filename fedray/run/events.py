@@ -77,6 +77,14 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class WorkerStarted:
+    """A worker, new or replaced, is ready. ``process``: its process id on its machine."""
+
+    worker: int
+    process: int
+
+
+@dataclass(frozen=True)
 class WorkerDied:
     """A worker was lost; its work is handed out again."""
 

@@ -191,6 +191,7 @@ def _status(folder: RunFolder) -> Iterator[None]:
         raise
     except TaskFailed as error:
         write_whole(folder.path / "error.txt", full_report(error.failure).encode())
+        error.add_full_report(folder.path / "error.txt")
         folder.update(status="failed", ended=timestamp(), error=str(error).splitlines()[0])
         raise
     except Exception as error:

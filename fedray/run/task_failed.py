@@ -18,6 +18,11 @@ class TaskFailed(FedrayError):
         self.exit_code = failure.exit_code
         super().__init__(failure.message if failure.expected else _report(failure, app))
 
+    def add_full_report(self, file: Path) -> None:
+        """Say where the whole call stack was written."""
+        if not self.failure.expected:
+            self.args = (f"{self.args[0]}\nThe whole traceback is in {file}.",)
+
 
 @contextmanager
 def shown_once(app: Path, where: str) -> Iterator[None]:
