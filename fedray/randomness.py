@@ -21,6 +21,14 @@ def numpy_generator(seed: int, purpose: str, round: int = 0, user: int = 0) -> n
     return np.random.default_rng(derive_seed(seed, purpose, round, user))
 
 
+def seed_torch(seed: int, purpose: str, round: int = 0, user: int = 0) -> None:
+    """Seed torch's global CPU generator, which dropout and weight initialisation draw from.
+
+    Not ``torch.manual_seed``: without a GPU that queues a call with a whole stack trace each time, for ever.
+    """
+    torch.default_generator.manual_seed(derive_seed(seed, purpose, round, user))
+
+
 def torch_generator(seed: int, purpose: str, round: int = 0, user: int = 0) -> torch.Generator:
     """A torch CPU generator for that purpose."""
     return torch.Generator().manual_seed(derive_seed(seed, purpose, round, user))

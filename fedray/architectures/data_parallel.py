@@ -1,9 +1,9 @@
 """Synchronous data-parallel training as a pure state machine: events in, decisions out.
 
-Each round's cohorts are handed out longest first to whichever worker is idle (Graham's LPT rule, 1969); the round
-closes when all are in. The evaluation of a round's model runs beside the training of the next round, not before it.
-A lost worker's work is handed out again in the same round. There is no time, no thread and no I/O in here, so it runs
-the same under the wall clock and under a virtual one.
+Each round's cohorts are handed out longest first, each to the worker that has least to do (Graham's LPT rule, 1969);
+the round closes when all are in. The evaluation of a round's model runs beside the training of the next round, not
+before it. A lost worker's work is handed out again in the same round. There is no time, no thread and no I/O in here,
+so it runs the same under the wall clock and under a virtual one.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from fedray.architectures.work import (
     Finish,
     Finished,
     GiveUp,
-    Idle,
     Lost,
     OpenRound,
+    Ready,
     TrainCohort,
     Work,
 )
@@ -30,7 +30,10 @@ DEATHS_ALLOWED = 3
 
 
 class SyncDataParallel:
-    """Schedules rounds ``first`` to ``last``. ``plan`` and ``evaluation`` give a round's cohorts and test shards."""
+    """Schedules rounds ``first`` to ``last``. ``plan`` and ``evaluation`` give a round's cohorts and test shards.
+
+    ``queue_depth``: pieces of work that one worker may have at once, the first being done and the others waiting.
+    """
 
     def __init__(
         self,
@@ -38,14 +41,15 @@ class SyncDataParallel:
         last: int,
         plan: Callable[[int], tuple[TrainCohort, ...]],
         evaluation: Callable[[int], tuple[EvaluateShard, ...]],
+        queue_depth: int = 1,
     ) -> None:
         self._round = first - 1
         self._last = last
         self._plan = plan
         self._evaluation = evaluation
         self._waiting: list[Work] = []
-        self._running: dict[int, Work] = {}
-        self._idle: list[int] = []
+        self._queues: dict[int, list[Work]] = {}
+        self._queue_depth = queue_depth
         self._missing: dict[int, int] = {}
         self._shards_missing: dict[int, int] = {}
         self._deaths: dict[Work, int] = {}
@@ -57,14 +61,13 @@ class SyncDataParallel:
     def handle(self, event: Event) -> list[Decision]:
         """Take one event; the decisions must be carried out in order."""
         match event:
-            case Idle(worker):
-                self._idle.append(worker)
+            case Ready(worker):
+                self._queues[worker] = []
                 return self._hand_out()
             case Lost(worker, reason):
                 return self._lost(worker, reason)
             case Finished(worker, work):
-                del self._running[worker]
-                self._idle.append(worker)
+                self._queues[worker].remove(work)
                 self._deaths.pop(work, None)
                 return self._finished(work) + self._hand_out()
 
@@ -98,21 +101,28 @@ class SyncDataParallel:
 
     def _hand_out(self) -> list[Decision]:
         decisions: list[Decision] = []
-        while self._idle and self._waiting:
-            worker, work = self._idle.pop(0), self._waiting.pop(0)
-            self._running[worker] = work
+        while self._waiting and self._queues:
+            worker = min(self._queues, key=self._load)
+            if len(self._queues[worker]) == self._queue_depth:
+                break
+            work = self._waiting.pop(0)
+            self._queues[worker].append(work)
             decisions.append(Assign(worker, work))
         return decisions
 
+    def _load(self, worker: int) -> tuple[int, int]:
+        queue = self._queues[worker]
+        return sum(work.cost for work in queue), len(queue)
+
     def _lost(self, worker: int, reason: str) -> list[Decision]:
-        self._idle = [other for other in self._idle if other != worker]
-        work = self._running.pop(worker, None)
-        if work is None:
+        queue = self._queues.pop(worker, [])
+        if not queue:
             return []
-        self._deaths[work] = self._deaths.get(work, 0) + 1
-        if self._deaths[work] >= DEATHS_ALLOWED:
-            return [GiveUp(_hopeless(work, reason))]
-        self._waiting.insert(0, work)
+        killer = queue[0]
+        self._deaths[killer] = self._deaths.get(killer, 0) + 1
+        if self._deaths[killer] >= DEATHS_ALLOWED:
+            return [GiveUp(_hopeless(killer, reason))]
+        self._waiting = queue + self._waiting
         return self._hand_out()
 
 

@@ -15,19 +15,20 @@ class TrainCohort:
 
 @dataclass(frozen=True)
 class EvaluateShard:
-    """Evaluate the model that ``round`` ended with on one part of the test set."""
+    """Evaluate the model that ``round`` ended with on one part of the test set. ``cost``: as in training."""
 
     round: int
     shard: int
     shards: int
+    cost: int
 
 
 Work = TrainCohort | EvaluateShard
 
 
 @dataclass(frozen=True)
-class Idle:
-    """Event: a worker, new or replaced, has nothing to do."""
+class Ready:
+    """Event: a worker, new or replaced, is ready for work."""
 
     worker: int
 
@@ -42,13 +43,13 @@ class Finished:
 
 @dataclass(frozen=True)
 class Lost:
-    """Event: a worker died, with whatever it was doing; its replacement will report Idle."""
+    """Event: a worker died, with whatever it was doing; its replacement will report Ready."""
 
     worker: int
     reason: str
 
 
-Event = Idle | Finished | Lost
+Event = Ready | Finished | Lost
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fedray.data.examples import Examples, examples_of
 from fedray.data.partition import Partition
 from fedray.layers.end_user import EndUser
 from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserReport
-from fedray.randomness import derive_seed
+from fedray.randomness import seed_torch
 from fedray.strategies import Strategy
 from fedray.task import Task
 from fedray.training.flat_model import FlatModel, Weights
@@ -131,5 +131,5 @@ class Node:
 
 def initial_model(task: Task, seed: int) -> FlatModel:
     """The model every run of this seed starts from."""
-    torch.manual_seed(derive_seed(seed, "initial weights"))
+    seed_torch(seed, "initial weights")
     return FlatModel(task.model())

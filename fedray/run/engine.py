@@ -19,9 +19,9 @@ from fedray.architectures.work import (
     Finish,
     Finished,
     GiveUp,
-    Idle,
     Lost,
     OpenRound,
+    Ready,
     TrainCohort,
 )
 from fedray.errors import FedrayError
@@ -64,7 +64,9 @@ class Engine:
         self._plan, self._folder, self._runtime, self._server = plan, folder, runtime, server
         self._record = record
         self._sinks = sinks
-        self._scheduler = SyncDataParallel(standing.round + 1, plan.recipe.rounds, plan.cohorts, plan.evaluation)
+        self._scheduler = SyncDataParallel(
+            standing.round + 1, plan.recipe.rounds, plan.cohorts, plan.evaluation, runtime.queue_depth
+        )
         self._shared = {standing.round: runtime.share(server.weights)}
         self._models = {standing.round: standing.model}
         self._to_evaluate: set[int] = set()
@@ -88,7 +90,7 @@ class Engine:
         match event:
             case WorkerReady(worker, process):
                 tell(self._sinks, WorkerStarted(worker, process))
-                return Idle(worker)
+                return Ready(worker)
             case CallDone(worker, work, value):
                 self._receive(work, value)
                 return Finished(worker, work)

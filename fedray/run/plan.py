@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from fedray.run.task_failed import shown_once
 from fedray.task import Progress, Task
 from fedray.training.flat_model import FlatModel
 
+FORWARD_SHARE = 3
+"""Training an example costs about this many times its evaluation: a forward and a twice as dear backward pass."""
 _METRIC_NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -31,6 +34,7 @@ class Plan:
     task: Task
     partition: Partition
     model: FlatModel
+    test_examples: int
 
     def cohorts(self, round: int) -> tuple[TrainCohort, ...]:
         """The cohorts that train in a round."""
@@ -43,7 +47,8 @@ class Plan:
         """The parts of the test set to evaluate the model of a round on; none when it is not to be evaluated."""
         every, shards = self.recipe.evaluation.every, self.recipe.evaluation.shards
         due = round == self.recipe.rounds or (every and round % every == 0)
-        return tuple(EvaluateShard(round, shard, shards) for shard in range(shards)) if due else ()
+        cost = ceil(self.test_examples / shards / FORWARD_SHARE)
+        return tuple(EvaluateShard(round, shard, shards, cost) for shard in range(shards)) if due else ()
 
 
 def make_plan(app: App, recipe: Recipe, task: Task, progress: Progress) -> Plan:
@@ -58,7 +63,7 @@ def make_plan(app: App, recipe: Recipe, task: Task, progress: Progress) -> Plan:
         model = initial_model(task, recipe.seed)
     with shown_once(app.folder, "on a trial batch, before round 1"):
         _try_batch(task, model)
-    return Plan(app, recipe, task, partition, model)
+    return Plan(app, recipe, task, partition, model, len(examples_of(task.test_data())))
 
 
 def _try_batch(task: Task, model: FlatModel) -> None:

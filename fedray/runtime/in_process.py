@@ -22,6 +22,8 @@ Duration = Callable[[Any], float]
 class InProcessRuntime:
     """Workers that share one plain object, as their calls never overlap. ``duration`` switches to virtual time."""
 
+    queue_depth = 1
+
     def __init__(self, duration: Duration | None = None) -> None:
         self._duration = duration
         self._object: Any = None
@@ -31,7 +33,7 @@ class InProcessRuntime:
         self._virtual_now = 0.0
 
     def start(self, workers: int | None, at_most: int, build: Callable[[str], Any]) -> int:
-        """Build the object (CallFailed tells of an exception). By default one worker, or one for each virtual device."""
+        """Build the object (CallFailed tells of an exception). By default one worker, or one a virtual device."""
         workers = workers or (at_most if self._duration else 1)
         try:
             self._object = build("node-0")

@@ -51,6 +51,9 @@ RuntimeEvent = WorkerReady | CallDone | CallFailed | WorkerLost
 class Runtime(Protocol):
     """Where workers live."""
 
+    queue_depth: int
+    """Calls worth having under way on one worker: 2 hides the way there and back behind the call before."""
+
     def start(self, workers: int | None, at_most: int, build: Callable[[str], Any]) -> int:
         """Bring up workers (0, 1, ...), each with the object ``build(name)``; they report ready.
 

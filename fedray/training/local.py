@@ -9,7 +9,7 @@ import torch
 
 from fedray.data.examples import Examples, Indices
 from fedray.errors import FedrayError
-from fedray.randomness import derive_seed, numpy_generator, torch_generator
+from fedray.randomness import numpy_generator, seed_torch, torch_generator
 from fedray.task import Batch, Task
 from fedray.training.flat_model import FlatModel
 from fedray.training.settings import TrainingSettings
@@ -36,7 +36,7 @@ def train_locally(
 
     Raises Diverged when a step's loss is NaN or infinite.
     """
-    torch.manual_seed(derive_seed(who.seed, "dropout", who.round, who.user))
+    seed_torch(who.seed, "dropout", who.round, who.user)
     augmentation = torch_generator(who.seed, "augment", who.round, who.user)
     optimizer = settings.optimizer.build(model.parameter)
     optimizer.zero_grad = model.zero_grad  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ def test_a_killed_worker_costs_no_contribution(undisturbed: tuple[Path, str], tm
                     alive.pop(event["worker"])
                 case "round_started":
                     time.sleep(0.1)
-                    for worker, process in list(alive.items())[:1]:
+                    for process in list(alive.values())[:1]:
                         os.kill(process, signal.SIGKILL)
         assert running.process.wait() == 0, running.errors()
         assert len(running.of("worker_died")) >= 3
