@@ -8,6 +8,7 @@ EXIT_FAILED = 1
 EXIT_INVALID = 2
 EXIT_STOPPED = 3
 EXIT_IO = 4
+EXIT_INTERRUPTED = 130
 
 
 class FedrayError(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fedray import __version__
-from fedray.errors import EXIT_IO, FedrayError
+from fedray.errors import EXIT_INTERRUPTED, EXIT_IO, FedrayError
 
 _VERBS = {
     "submit": "Train an app: fedray submit apps/seismic",
@@ -41,6 +41,9 @@ class _Verbs(click.Group):
         except FedrayError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Stopped by Ctrl-C.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise

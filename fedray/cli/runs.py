@@ -43,7 +43,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "status", "rounds", "started (UTC)", "test metrics", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for column in ("run", "status", "rounds", "started (UTC)", "test metrics"):
+        table.add_column(column, no_wrap=column == "run")
     colours = {"finished": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}
     for row in rows:
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())

@@ -15,6 +15,7 @@ from fedray.run.events import (
     RoundStarted,
     RunEnded,
     RunStarted,
+    RuntimeStarted,
     WorkerDied,
 )
 
@@ -40,6 +41,8 @@ class Screen:
                 self._prepare(event)
             case RunStarted():
                 self._start(event)
+            case RuntimeStarted():
+                self._start_workers(event)
             case RoundStarted():
                 self._describe(f"round {event.round}/{self._rounds()} · {event.users} users")
             case CohortDone():
@@ -79,10 +82,13 @@ class Screen:
         self._print(f"[bold]{event.app}[/] → {event.folder}")
         self._print(
             f"{event.rounds} rounds{again}, {event.users_per_round} of {event.users} users a round, "
-            f"{event.parameters:,} parameters, {_count(event.workers, 'worker')} ({event.runtime})"
+            f"{event.parameters:,} parameters"
         )
-        total = (event.rounds - event.resumed_from) * event.users_per_round
-        self._open("starting workers", total)
+
+    def _start_workers(self, event: RuntimeStarted) -> None:
+        self.close()
+        rounds = self._run.rounds - self._run.resumed_from if self._run else 0
+        self._open(f"starting {_count(event.workers, 'worker')} ({event.runtime})", rounds * self._users())
 
     def _open(self, what: str, total: int | None) -> None:
         bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
@@ -122,6 +128,9 @@ class Screen:
             self._print(f"figures  {event.folder}/figures: {', '.join(name.split('/')[-1] for name in event.figures)}")
         seconds = time.monotonic() - self._started
         self._print(f"[bold green]done[/] in {seconds:.0f} s, {_size(self._sent)} sent; results in {event.folder}")
+
+    def _users(self) -> int:
+        return self._run.users_per_round if self._run else 0
 
     def _rounds(self) -> int:
         return self._run.rounds if self._run else 0

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import click
 
-from fedray.errors import EXIT_STOPPED
-from fedray.run.events import CohortDone, Sink, as_record
+from fedray.errors import EXIT_INTERRUPTED, EXIT_STOPPED
+from fedray.run.events import CohortDone, RunStarted, Sink, as_record
 from fedray.run.start import Stopped
 
 
@@ -17,24 +17,27 @@ def watching(as_json: bool) -> Iterator[Sink]:
     from fedray.cli.screen import Screen
 
     screen = None if as_json else Screen()
-    sink: Sink = screen.show if screen else _print_json
+    begun: list[str] = []
+
+    def sink(event: object) -> None:
+        if isinstance(event, RunStarted):
+            begun.append(event.run)
+        (screen.show if screen else _print_json)(event)
+
+    ending: tuple[str, int] | None = None
     try:
         yield sink
     except KeyboardInterrupt:
-        _close(screen)
-        click.echo("Stopped by Ctrl-C. Go on with the run: fedray resume latest", err=True)
-        raise click.exceptions.Exit(130) from None
+        ending = ("Stopped by Ctrl-C", EXIT_INTERRUPTED)
     except Stopped:
-        _close(screen)
-        click.echo("Stopped on request. Go on with the run: fedray resume latest", err=True)
-        raise click.exceptions.Exit(EXIT_STOPPED) from None
+        ending = ("Stopped on request", EXIT_STOPPED)
     finally:
-        _close(screen)
-
-
-def _close(screen: object) -> None:
-    if screen is not None:
-        screen.close()  # type: ignore[attr-defined]
+        if screen:
+            screen.close()
+    if ending:
+        after = f". Go on with it: fedray resume {begun[0]}" if begun else " before the run began; nothing was lost."
+        click.echo(ending[0] + after, err=True)
+        raise click.exceptions.Exit(ending[1])
 
 
 def _print_json(event: object) -> None:

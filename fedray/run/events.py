@@ -16,10 +16,16 @@ class RunStarted:
     users: int
     users_per_round: int
     parameters: int
-    workers: int
-    runtime: str
     headline: str
     resumed_from: int = 0
+
+
+@dataclass(frozen=True)
+class RuntimeStarted:
+    """Workers are coming up."""
+
+    runtime: str
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,6 @@ class Preparing:
     what: str
     done: int
     total: int
-
-
-@dataclass(frozen=True)
-class Baselines:
-    """What trivial predictors reach on the test data, for comparison."""
-
-    metrics: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fedray.recipe_file import read_yaml
 from fedray.run.checkpoint import newest_checkpoint, save_tensors
 from fedray.run.engine import Engine, Standing
 from fedray.run.environment import environment
-from fedray.run.events import CohortDone, Preparing, RunEnded, RunStarted, Sink, as_record, tell
+from fedray.run.events import CohortDone, Preparing, RunEnded, RunStarted, RuntimeStarted, Sink, as_record, tell
 from fedray.run.finish import finish
 from fedray.run.folder import RunFolder, timestamp
 from fedray.run.plan import Plan, make_plan, virtual_duration
@@ -78,12 +78,13 @@ def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
     with _status(folder), trackers_for(plan.recipe, folder.path) as trackers:
         watchers = [*sinks, *trackers, _event_log(folder.path / "events.jsonl")]
         standing, record = _pick_up(plan, folder)
+        tell(watchers, _started(plan, folder, standing.round))
         runtime = _runtime(plan, watchers)
         try:
-            setup = partial(Node, _node_setup(plan, folder))
-            workers = runtime.start(plan.recipe.workers, len(plan.cohorts(1)), setup)
+            build = partial(Node, _node_setup(plan, folder))
+            workers = runtime.start(plan.recipe.workers, len(plan.cohorts(1)), build)
+            tell(watchers, RuntimeStarted(plan.recipe.runtime, workers))
             with _stop_signals():
-                tell(watchers, _started(plan, folder, workers, standing.round))
                 server = Server(plan.model.copy(), plan.recipe.strategy)
                 engine = Engine(plan, folder, runtime, server, record, standing, watchers)
                 engine.run(evaluate_first=_unevaluated(plan, folder, standing.round))
@@ -150,7 +151,7 @@ def _node_setup(plan: Plan, folder: RunFolder) -> NodeSetup:
     )
 
 
-def _started(plan: Plan, folder: RunFolder, workers: int, round: int) -> RunStarted:
+def _started(plan: Plan, folder: RunFolder, round: int) -> RunStarted:
     recipe = plan.recipe
     return RunStarted(
         run=folder.path.name,
@@ -160,8 +161,6 @@ def _started(plan: Plan, folder: RunFolder, workers: int, round: int) -> RunStar
         users=recipe.users.count,
         users_per_round=recipe.users_per_round(),
         parameters=sum(parameter.numel() for parameter in plan.model.module.parameters()),
-        workers=workers,
-        runtime=recipe.runtime,
         headline=plan.task.headline,
         resumed_from=round,
     )
