@@ -93,7 +93,8 @@ class Screen:
     def _open(self, what: str, total: int | None) -> None:
         bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
         times = (TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn())
-        self._progress = Progress(*bar, *times, console=self._console, transient=True)
+        plain = not self._console.is_terminal
+        self._progress = Progress(*bar, *times, console=self._console, transient=True, disable=plain)
         self._bar = self._progress.add_task(what, total=total)
         self._progress.start()
 
