@@ -1,6 +1,7 @@
 """Starting a run, or resuming one: from an app and a recipe to the finished run folder."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from fedray.run.recipe import Recipe, read_recipe, validate_recipe
 from fedray.run.record import Record
 from fedray.run.storage import write_whole, writing
 from fedray.run.task_failed import TaskFailed, full_report
-from fedray.run.trackers import trackers_for
+from fedray.run.trackers import check_trackers, trackers_for
 from fedray.runtime.in_process import InProcessRuntime
 from fedray.runtime.interface import Runtime
 from ledger import SigningKey
@@ -46,12 +47,17 @@ def submit(
     app = App.find(app_folder)
     task_class = app.load_task()
     recipe = read_recipe(app, task_class, recipe_name, overrides)
+    check_trackers(recipe)
     plan = make_plan(app, recipe, task_class(recipe.task), _progress(sinks))
     folder = RunFolder.create(runs, app.file.name)
     write_whole(folder.path / "recipe.yaml", recipe_text(recipe).encode())
     write_whole(folder.path / "environment.json", json.dumps(environment(app.file.requires), indent=1).encode())
     folder.update(app=str(app.folder), name=app.file.name, status="running", started=timestamp(), rounds=recipe.rounds)
-    return _run(plan, folder, sinks)
+    try:
+        return _run(plan, folder, sinks)
+    except InvalidInput:
+        shutil.rmtree(folder.path)
+        raise
 
 
 def resume(folder: RunFolder, sinks: list[Sink]) -> RunEnded:

@@ -11,16 +11,22 @@ from fedray.run.events import Evaluated, RoundClosed, Sink
 from fedray.run.recipe import Recipe
 
 
+def check_trackers(recipe: Recipe) -> None:
+    """Raise InvalidInput when the recipe names a tracker that is not installed."""
+    for name in recipe.trackers:
+        if importlib.util.find_spec(name) is None:
+            raise InvalidInput(f"trackers names {name}, which is not installed; run 'pip install fedray[{name}]'.")
+
+
 @contextmanager
 def trackers_for(recipe: Recipe, folder: Path) -> Iterator[list[Sink]]:
-    """The recipe's trackers, open. Raises InvalidInput when one is not installed."""
+    """The recipe's trackers, open."""
     with ExitStack() as stack:
         yield [stack.enter_context(_TRACKERS[name](recipe, folder)) for name in recipe.trackers]
 
 
 @contextmanager
 def _tensorboard(recipe: Recipe, folder: Path) -> Iterator[Sink]:
-    _require("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(folder / "tensorboard")
@@ -38,7 +44,6 @@ def _tensorboard(recipe: Recipe, folder: Path) -> Iterator[Sink]:
 
 @contextmanager
 def _mlflow(recipe: Recipe, folder: Path) -> Iterator[Sink]:
-    _require("mlflow")
     import mlflow
 
     with mlflow.start_run(run_name=folder.name):
@@ -60,11 +65,6 @@ def _scalars(event: Any) -> dict[str, float]:
             return {f"test/{name}": value for name, value in event.metrics.items()}
         case _:
             return {}
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise InvalidInput(f"trackers names {package}, which is not installed; run 'pip install fedray[{package}]'.")
 
 
 _TRACKERS = {"tensorboard": _tensorboard, "mlflow": _mlflow}
