@@ -112,7 +112,7 @@ class Screen:
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.items())
         self._print(
             f"round {round:>{len(str(self._rounds()))}}/{self._rounds()}  "
-            f"train loss {closed.train_loss:.4f}  test {metrics}  "
+            f"train loss {closed.train_loss:.4f}  {f'test {metrics}  ' if metrics else ''}"
             f"[dim]{closed.seconds:.1f}s  {_size(closed.bytes_sent)}[/]"
         )
 

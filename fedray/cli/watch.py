@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import click
 
 from fedray.errors import EXIT_INTERRUPTED, EXIT_STOPPED
+from fedray.run.ending import Stopped
 from fedray.run.events import CohortDone, RunStarted, Sink, as_record
-from fedray.run.start import Stopped
 
 
 @contextmanager

@@ -2,42 +2,31 @@
 
 import json
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
-import torch
 import yaml
 
 from fedray.app import App
-from fedray.errors import EXIT_STOPPED, FedrayError, InvalidInput
+from fedray.errors import InvalidInput
 from fedray.layers.node import Node, NodeSetup
 from fedray.layers.server import Server
 from fedray.recipe_file import read_yaml
-from fedray.run.checkpoint import newest_checkpoint, save_tensors
-from fedray.run.engine import Engine, Standing
+from fedray.run.ending import status_written, stop_signals
+from fedray.run.engine import Engine
 from fedray.run.environment import environment
 from fedray.run.events import CohortDone, Preparing, RunEnded, RunStarted, RuntimeStarted, Sink, as_record, tell
 from fedray.run.finish import finish
 from fedray.run.folder import RunFolder, timestamp
+from fedray.run.pick_up import pick_up, unevaluated
 from fedray.run.plan import Plan, make_plan, virtual_duration
 from fedray.run.recipe import Recipe, read_recipe, validate_recipe
-from fedray.run.record import Record
 from fedray.run.storage import write_whole, writing
-from fedray.run.task_failed import TaskFailed, full_report
 from fedray.run.trackers import check_trackers, trackers_for
 from fedray.runtime.in_process import InProcessRuntime
 from fedray.runtime.interface import Runtime
 from ledger import SigningKey
-
-
-class Stopped(FedrayError):
-    """The run was asked to stop; it can be resumed."""
-
-    exit_code = EXIT_STOPPED
 
 
 def submit(
@@ -81,19 +70,19 @@ def recipe_text(recipe: Recipe) -> str:
 
 
 def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
-    with _status(folder), trackers_for(plan.recipe, folder.path) as trackers:
+    with status_written(folder), trackers_for(plan.recipe, folder.path) as trackers:
         watchers = [*sinks, *trackers, _event_log(folder.path / "events.jsonl")]
-        standing, record = _pick_up(plan, folder)
+        standing, record = pick_up(plan, folder)
         tell(watchers, _started(plan, folder, standing.round))
-        runtime = _runtime(plan, watchers)
+        runtime = _runtime(plan, folder, watchers)
         try:
             build = partial(Node, _node_setup(plan, folder))
             workers = runtime.start(plan.recipe.workers, len(plan.cohorts(1)), build)
             tell(watchers, RuntimeStarted(plan.recipe.runtime, workers))
-            with _stop_signals():
+            with stop_signals():
                 server = Server(plan.model.copy(), plan.recipe.strategy)
                 engine = Engine(plan, folder, runtime, server, record, standing, watchers)
-                engine.run(evaluate_first=_unevaluated(plan, folder, standing.round))
+                engine.run(evaluate_first=unevaluated(plan, folder, standing.round))
                 runtime.stop()
                 return finish(plan, folder, server, record, standing, watchers)
         finally:
@@ -102,42 +91,13 @@ def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
                 record.release()
 
 
-def _pick_up(plan: Plan, folder: RunFolder) -> tuple[Standing, Record | None]:
-    """Load the newest checkpoint into the plan's model and open the ledger, or begin both."""
-    checkpoint = newest_checkpoint(folder.checkpoints)
-    if checkpoint is None:
-        standing = Standing(0, save_tensors(plan.model.state_dict())[1])
-    else:
-        _load(plan, checkpoint.tensors)
-        state = checkpoint.state
-        standing = Standing(state.round, state.model, state.bytes_sent, state.seconds)
-    folder.history.cut_after(standing.round)
-    if not plan.recipe.ledger.enabled:
-        return standing, None
-    keys = folder.path / "keys"
-    recipe = (folder.path / "recipe.yaml").read_bytes()
-    return standing, Record.open(folder.ledger, keys, plan.app, recipe, standing.round, standing.model)
-
-
-def _load(plan: Plan, tensors: dict[str, torch.Tensor]) -> None:
-    try:
-        plan.model.module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InvalidInput(f"The checkpoint does not fit the app's model ({error}); submit a new run.") from None
-
-
-def _unevaluated(plan: Plan, folder: RunFolder, round: int) -> bool:
-    known = {line["round"] for line in folder.history.lines() if line["kind"] == "test"}
-    return round > 0 and bool(plan.evaluation(round)) and round not in known
-
-
-def _runtime(plan: Plan, sinks: list[Sink]) -> Runtime:
+def _runtime(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> Runtime:
     if plan.recipe.runtime == "in-process":
         return InProcessRuntime(virtual_duration(plan) if plan.recipe.clock == "virtual" else None)
     tell(sinks, Preparing("starting Ray", 0, 0))
     from fedray.runtime.ray_runtime import RayRuntime
 
-    return RayRuntime(lambda line: None)
+    return RayRuntime(folder.path / "ray.log")
 
 
 def _node_setup(plan: Plan, folder: RunFolder) -> NodeSetup:
@@ -184,39 +144,3 @@ def _event_log(file: Path) -> Sink:
             stream.write(json.dumps(as_record(event) | {"time": timestamp()}) + "\n")
 
     return write
-
-
-@contextmanager
-def _status(folder: RunFolder) -> Iterator[None]:
-    """Write down how the run ended, whichever way it does."""
-    try:
-        yield
-    except (KeyboardInterrupt, Stopped):
-        folder.update(status="stopped", ended=timestamp())
-        raise
-    except TaskFailed as error:
-        write_whole(folder.path / "error.txt", full_report(error.failure).encode())
-        error.add_full_report(folder.path / "error.txt")
-        folder.update(status="failed", ended=timestamp(), error=str(error).splitlines()[0])
-        raise
-    except Exception as error:
-        folder.update(
-            status="failed", ended=timestamp(), error=str(error).splitlines()[0] if str(error) else repr(error)
-        )
-        raise
-    folder.update(status="finished", ended=timestamp())
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Let SIGTERM ('fedray stop') and SIGHUP (a lost terminal) end the run in order, resumable."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped("The run was asked to stop.")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

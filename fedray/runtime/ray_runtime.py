@@ -60,11 +60,14 @@ class _Host:
 
 
 class RayRuntime:
-    """Connects to a reachable cluster (``RAY_ADDRESS`` or one started here with ``ray start``), or starts Ray."""
+    """Connects to a reachable cluster (``RAY_ADDRESS`` or one started here with ``ray start``), or starts Ray.
+
+    ``log``: the file that takes what Ray itself has to say (worker deaths, memory warnings).
+    """
 
     queue_depth = 2
 
-    def __init__(self, log: Callable[[str], None]) -> None:
+    def __init__(self, log: Path) -> None:
         self._log = log
         self._events: queue.SimpleQueue[tuple[int, RuntimeEvent]] = queue.SimpleQueue()
         self._hosts: list[Any] = []
@@ -134,8 +137,8 @@ class RayRuntime:
         return workers or min(there, at_most)
 
     def _route(self, data: dict[str, Any], *_: Any, **__: Any) -> None:
-        for line in data.get("lines", []):
-            self._log(str(line))
+        with self._log.open("a") as log:
+            log.writelines(f"{line}\n" for line in data.get("lines", []))
 
     def _create(self, worker: int) -> None:
         self._hosts[worker] = self._actor.remote()
