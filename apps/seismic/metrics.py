@@ -37,8 +37,8 @@ def report(means: Mapping[str, float]) -> dict[str, float]:
         "mae": mae,
         "rmse": rmse,
         "ssim": means["ssim"],
-        "mae_ms": mae * METRES_PER_SECOND,
-        "rmse_ms": rmse * METRES_PER_SECOND,
+        "mae_mps": mae * METRES_PER_SECOND,
+        "rmse_mps": rmse * METRES_PER_SECOND,
     }
 
 

@@ -1,9 +1,9 @@
 """InversionNet for the mini survey: the same idea, made to learn within a thousand small steps on a laptop.
 
-Against the full network scaled down (two convolutions a resolution, 48 MMAC), one convolution a resolution costs a
-third and learns faster: measured over CurveVel-A-like maps, 8 central epochs of 4000 maps reach 149 m/s either way, and
-twice the channels or residual blocks learn no more in as many steps. Group normalisation, because the running
-statistics of batch normalisation are of no user's data after averaging (Hsieh et al., ICML 2020, arXiv:1910.00189).
+One convolution a resolution, where InversionNet has two: in trials over CurveVel-A-like maps it cost a third and learnt
+no less, and twice the channels or residual blocks learnt no more in as many steps. Group normalisation is the default,
+because users whose ground differs would average batch statistics that fit none of them (Hsieh et al., ICML 2020,
+arXiv:1910.00189). Over IID users "bn" reached a lower MAE at the same SSIM (131 against 149 m/s, one seed each).
 """
 
 from torch import Tensor, nn

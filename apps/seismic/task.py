@@ -44,7 +44,7 @@ class SeismicOptions(TaskOptions):
     survey: Literal["mini", "openfwi"] = Field("mini", description="35 x 35 cells at 8 Hz, or OpenFWI's 70 x 70 at 15")
     folder: str = Field("", description="OpenFWI files, a subfolder for each family; empty to generate the like")
     test_files: int = Field(0, ge=0, description="last files of each family in folder, to test on; 0: OpenFWI's split")
-    train_samples: int = Field(2000, ge=1, le=1_000_000, description="training maps of each family to generate")
+    train_samples: int = Field(4000, ge=1, le=1_000_000, description="training maps of each family to generate")
     test_samples: int = Field(200, ge=1, le=1_000_000, description="test maps of each family to generate")
     seed: int = Field(0, ge=0, lt=2**31, description="of the generated data")
     cache: str = Field("", description="keeps generated data between runs; empty for $FEDRAY_CACHE or ~/.cache/fedray")
@@ -65,7 +65,7 @@ class InversionNetTask(Task):
     """InversionNet on OpenFWI's families; ``labels``, for non-IID partitions, are the families' numbers."""
 
     Options = SeismicOptions
-    headline = "mae_ms"
+    headline = "mae_mps"
     options: SeismicOptions
 
     def prepare(self, progress: Progress) -> None:
@@ -112,7 +112,7 @@ class InversionNetTask(Task):
         return map_errors(_predict(model, batch), batch[1])
 
     def summarise(self, means: Mapping[str, float]) -> dict[str, float]:
-        """``mae``, ``rmse`` (normalised), ``ssim``, ``mae_ms`` and ``rmse_ms`` (m/s)."""
+        """``mae``, ``rmse`` (normalised), ``ssim``, ``mae_mps`` and ``rmse_mps`` (m/s)."""
         return report(means)
 
     def baselines(self) -> dict[str, dict[str, float]]:

@@ -35,13 +35,13 @@ def test_both_baselines_agree_with_numpy(train_size: int, test_size: int) -> Non
     found = baselines(train, test)
     assert found["mean model"]["mae"] == pytest.approx(np.abs(mean - label).mean(), rel=1e-5)
     assert found["mean model"]["rmse"] == pytest.approx(np.sqrt(((mean - label) ** 2).mean()), rel=1e-5)
-    assert found["nearest neighbour"]["mae_ms"] == pytest.approx(1500 * np.abs(nearest - label).mean(), rel=1e-5)
+    assert found["nearest neighbour"]["mae_mps"] == pytest.approx(1500 * np.abs(nearest - label).mean(), rel=1e-5)
 
 
 def test_the_nearest_neighbour_of_a_training_example_is_itself() -> None:
     train = random_pairs(130, 0)
     assert baselines(train, train)["nearest neighbour"] == pytest.approx(
-        {"mae": 0, "rmse": 0, "ssim": 1, "mae_ms": 0, "rmse_ms": 0}
+        {"mae": 0, "rmse": 0, "ssim": 1, "mae_mps": 0, "rmse_mps": 0}
     )
 
 

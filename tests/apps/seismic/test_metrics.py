@@ -72,7 +72,7 @@ def test_errors_are_on_the_normalised_scale_and_ssim_is_not() -> None:
 def test_a_tenth_of_the_velocity_range_off_everywhere_is_three_hundred_metres_per_second() -> None:
     errors = map_errors(torch.full((3, 1, 35, 35), 0.2), torch.zeros(3, 1, 35, 35))
     reported = report({name: float(value_B.mean()) for name, value_B in errors.items()})
-    assert reported["mae_ms"] == pytest.approx(300)
-    assert reported["rmse_ms"] == pytest.approx(300)
+    assert reported["mae_mps"] == pytest.approx(300)
+    assert reported["rmse_mps"] == pytest.approx(300)
     assert reported["mae"] == pytest.approx(0.2)
-    assert set(reported) == {"mae", "rmse", "ssim", "mae_ms", "rmse_ms"}
+    assert set(reported) == {"mae", "rmse", "ssim", "mae_mps", "rmse_mps"}

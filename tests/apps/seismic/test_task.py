@@ -83,7 +83,7 @@ def test_metrics_are_one_value_an_example_and_the_headline_is_among_their_summar
         values = task.metrics(task.model(), batch_of(task))
     assert all(value_B.shape == (4,) for value_B in values.values())
     summary = task.summarise({name: float(value_B.mean()) for name, value_B in values.items()})
-    assert set(summary) == {"mae", "rmse", "ssim", "mae_ms", "rmse_ms"}
+    assert set(summary) == {"mae", "rmse", "ssim", "mae_mps", "rmse_mps"}
     assert task.headline in summary
     assert all(set(scores) == set(summary) for scores in task.baselines().values())
 
