@@ -1,1 +1,1 @@
-"""Measurements anyone can rerun: ``make bench``. Ratios are measured in one run; absolute times depend on the machine."""
+"""Measurements anyone can rerun: ``make bench``. Ratios are measured in one run; times depend on the machine."""

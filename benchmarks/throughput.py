@@ -17,6 +17,7 @@ from benchmarks.job import APPS, round_seconds, run
 from fedray.app import App
 from fedray.architectures.cohorts import select_users
 from fedray.data.partition import Dirichlet
+from fedray.run.events import RoundClosed
 
 REPEATS, ROUNDS = 3, 30
 
@@ -29,9 +30,7 @@ def main() -> None:
         cpu, wall = plain_loop()
         plain_cpu.append(cpu)
         plain_wall.append(wall)
-        times: list[float] = []
-        run("lenet", *common, "runtime=in-process", sink=lambda event: times.append(time.process_time()))
-        ours_cpu.append(_per_round(times))
+        ours_cpu.append(in_process(common))
         events = run("lenet", *common, "runtime=ray", "workers=1")
         ray_wall.append(statistics.median(round_seconds(events)))
     print(f"ms a round, best of {REPEATS} (load {os.getloadavg()[0]:.1f})")
@@ -40,9 +39,16 @@ def main() -> None:
     print(f"fedray on one Ray worker {min(ray_wall) * 1e3:7.1f} wall throughput {min(plain_wall) / min(ray_wall):.2f}x")
 
 
-def _per_round(times: list[float]) -> float:
-    """CPU seconds a round, from the first round's start to the last one's end, taken at every event."""
-    return (times[-3] - times[0]) / ROUNDS
+def in_process(common: tuple[str, ...]) -> float:
+    """CPU seconds a round of fedray in this process, between the ends of the first and the last round."""
+    ends: list[float] = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, RoundClosed):
+            ends.append(time.process_time())
+
+    run("lenet", *common, "runtime=in-process", sink=watch)
+    return (ends[-1] - ends[0]) / (ROUNDS - 1)
 
 
 def plain_loop() -> tuple[float, float]:

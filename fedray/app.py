@@ -71,7 +71,9 @@ class App:
     def code_digest(self) -> str:
         """SHA-256 (hex) over the relative path and content of every .py and .yaml file of the app, in path order."""
         hasher = hashlib.sha256()
-        files = [path for pattern in ("*.py", "*.yaml") for path in self.folder.rglob(pattern)]
+        runs = {file.parent for file in self.folder.rglob("run.json")}
+        found = [path for pattern in ("*.py", "*.yaml") for path in self.folder.rglob(pattern)]
+        files = [path for path in found if runs.isdisjoint(path.parents)]
         for path in sorted(files):
             content = path.read_bytes()
             hasher.update(f"{path.relative_to(self.folder).as_posix()}\n{len(content)}\n".encode() + content)
@@ -106,7 +108,7 @@ def _import(folder: Path, name: str, module: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
-        if error.name != f"{package}.{module}":
+        if not f"{package}.{module}.".startswith(f"{error.name}."):
             raise
         raise InvalidInput(
             f"{folder / APP_FILE}: task names the module '{module}', but there is no {folder / module}.py; "

@@ -27,7 +27,7 @@ class Source:
 
     def where(self, path: KeyPath) -> str | None:
         """The "file:line" of the longest part of ``path`` that is written here; None when the key is not from here."""
-        if not _contains(self.values, path[:-1]) or (path and not _contains(self.values, path[:1])):
+        if not _contains(self.values, path):
             return None
         for length in range(len(path), 0, -1):
             line = self.lines.get((*self.prefix, *path[:length]))
@@ -48,7 +48,11 @@ def read_yaml(file: Path) -> Source:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = _lines(node, (), file) if isinstance(node, yaml.MappingNode) else {}
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise InvalidInput(f"{file} refers to itself without end; write the values out.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InvalidInput(
@@ -69,7 +73,7 @@ def read_override(text: str) -> Source:
         )
     try:
         leaf = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise InvalidInput(
             f"-c '{text}': the value is not valid YAML; quote it, for example -c 'key=\"a: b\"'."
         ) from None
@@ -101,6 +105,8 @@ def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _contains(values: Any, path: KeyPath) -> bool:
     for key in path:
+        if isinstance(values, list):
+            return True  # an item of a list has no line of its own
         if not isinstance(values, dict) or key not in values:
             return False
         values = values[key]

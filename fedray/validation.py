@@ -20,11 +20,21 @@ def _line(detail: ErrorDetails, model: type[BaseModel], sources: Sequence[Source
     path, section = _resolve(detail["loc"], model)
     prefix = next((source.prefix for source in sources if source.prefix), ())
     key = ".".join((*prefix, *path) if sources and sources[-1].prefix == prefix else path)
-    where = next((place for source in reversed(sources) if (place := source.where(path))), sources[0].name)
-    return f"{where}: {_sentence(detail, key, path, section)}"
+    place = _place(detail, path)
+    where = next((found for source in reversed(sources) if (found := source.where(place))), sources[0].name)
+    return f"{where}: {_sentence(detail, key, path, section, model)}"
 
 
-def _sentence(detail: ErrorDetails, key: str, path: KeyPath, section: type[BaseModel] | None) -> str:
+def _place(detail: ErrorDetails, path: KeyPath) -> KeyPath:
+    """The key to look for in the sources."""
+    if detail["type"] == "missing":
+        return path[:-1]
+    return (*path, "name") if detail["type"] == "union_tag_invalid" else path
+
+
+def _sentence(
+    detail: ErrorDetails, key: str, path: KeyPath, section: type[BaseModel] | None, model: type[BaseModel]
+) -> str:
     kind, given = detail["type"], detail["input"]
     allowed = sorted(section.model_fields) if section else []
     if kind == "extra_forbidden":
@@ -35,8 +45,10 @@ def _sentence(detail: ErrorDetails, key: str, path: KeyPath, section: type[BaseM
         return f"the key '{key}' is missing; add it."
     if kind.startswith("union_tag"):
         context = detail.get("ctx", {})
-        tag = context.get("tag", "nothing")
-        return f"{key}.name = {tag!r} is not known; allowed: {context.get('expected_tags', 'a name')}."
+        names = context.get("expected_tags") or ", ".join(repr(name) for name in _names(path, model))
+        if "tag" not in context:
+            return f"{key} has no name; give {key}.name, one of {names}."
+        return f"{key}.name = {context['tag']!r} is not known; allowed: {names}."
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"{key} = {_shown(given)} is not allowed: it is a section with keys of its own; see 'fedray config'."
     if kind in ("tuple_type", "list_type"):
@@ -71,6 +83,14 @@ def _resolve(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[KeyPat
             annotation = field.annotation if field else None
         path.append(str(part))
     return tuple(path), section
+
+
+def _names(path: KeyPath, model: type[BaseModel]) -> list[str]:
+    annotation: Any = model
+    for part in path:
+        [section] = _models(annotation)[:1]
+        annotation = section.model_fields[part].annotation
+    return [choice.model_fields["name"].default for choice in _models(annotation)]
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -16,10 +16,10 @@ def command(app: Path, recipe: str | None, overrides: tuple[str, ...], output: s
     """Print every key of the recipe that 'fedray submit' with the same arguments would use."""
     from fedray.app import App
     from fedray.run.recipe import read_recipe
-    from fedray.run.start import recipe_text
+    from fedray.run.start import load_task, recipe_text
 
     found = App.find(app)
-    full = read_recipe(found, found.load_task(), recipe, overrides)
+    full = read_recipe(found, load_task(found), recipe, overrides)
     click.echo(
         recipe_text(full) if output == "yaml" else json.dumps(full.model_dump(mode="json"), indent=2),
         nl=output == "json",

@@ -107,11 +107,12 @@ def _print(report: Any) -> None:
 
 def _table(rows: list[Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("seq", "time (UTC)", "round", "kind", "who", "says", box=None, header_style="bold")
     for row in rows:
         number = "" if row["round"] is None else str(row["round"])
         time = row["time"].replace("T", " ").removesuffix("+00:00")
-        table.add_row(str(row["seq"]), time, number, row["kind"], row["who"], row["summary"])
+        table.add_row(*map(escape, (str(row["seq"]), time, number, row["kind"], row["who"], row["summary"])))
     Console().print(table)

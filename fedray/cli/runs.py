@@ -28,7 +28,13 @@ def command(runs: Path | None, output: str) -> None:
 
 
 def _row(folder: Any) -> dict[str, Any]:
-    info, rounds = folder.info(), folder.history.rounds()
+    from fedray.errors import StorageError
+
+    try:
+        info, rounds = folder.info(), folder.history.rounds()
+    except StorageError:
+        return {"run": folder.path.name, "status": "damaged", "rounds": "?", "started": None, "metrics": {},
+                "path": str(folder.path)}  # fmt: skip
     return {
         "run": folder.path.name,
         "status": folder.status(),
@@ -43,12 +49,21 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from fedray.cli.tables import number
+
     table = Table(box=None, header_style="bold")
     for column in ("run", "status", "rounds", "started (UTC)", "test metrics"):
         table.add_column(column, no_wrap=column == "run")
-    colours = {"finished": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}
+    colours = {
+        "finished": "green",
+        "running": "cyan",
+        "failed": "red",
+        "stopped": "yellow",
+        "interrupted": "yellow",
+        "damaged": "red",
+    }
     for row in rows:
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())
+        metrics = "  ".join(f"{name} {number(value)}" for name, value in row["metrics"].items())
         started = (row["started"] or "").replace("T", " ").removesuffix("+00:00")
         status = f"[{colours[row['status']]}]{row['status']}[/]"
         table.add_row(row["run"], status, row["rounds"], started, metrics)

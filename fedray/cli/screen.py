@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from fedray.cli.tables import metrics_table
+from fedray.cli.tables import metrics_table, number
 from fedray.run.events import (
     CohortDone,
     Evaluated,
@@ -50,12 +50,10 @@ class Screen:
             case RoundClosed():
                 self._sent += event.bytes_sent
                 self._closed[event.round] = event
-                for round in [known for known in self._closed if known < event.round - 1]:
-                    self._line(round)
+                self._lines()
             case Evaluated():
                 self._tested[event.round] = event.metrics
-                if event.round in self._closed:
-                    self._line(event.round)
+                self._lines()
             case WorkerDied():
                 self._print(f"[yellow]worker {event.worker} died; its users are trained again elsewhere[/]")
             case RunEnded():
@@ -106,20 +104,24 @@ class Screen:
         if self._progress is not None and self._bar is not None:
             self._progress.advance(self._bar, users)
 
-    def _line(self, round: int) -> None:
-        """One line a round, printed when its evaluation is in, or when it is clear that none is due."""
-        closed, tested = self._closed.pop(round), self._tested.pop(round, {})
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.items())
+    def _lines(self) -> None:
+        """One line a round, in order, each when its evaluation is in or none is due."""
+        for round, closed in sorted(self._closed.items()):
+            if closed.evaluated and round not in self._tested:
+                return
+            del self._closed[round]
+            self._line(closed, self._tested.pop(round, {}))
+
+    def _line(self, closed: RoundClosed, tested: dict[str, float]) -> None:
+        metrics = "  ".join(f"{name} {number(value)}" for name, value in tested.items())
         self._print(
-            f"round {round:>{len(str(self._rounds()))}}/{self._rounds()}  "
+            f"round {closed.round:>{len(str(self._rounds()))}}/{self._rounds()}  "
             f"train loss {closed.train_loss:.4f}  {f'test {metrics}  ' if metrics else ''}"
             f"[dim]{closed.seconds:.1f}s  {_size(closed.bytes_sent)}[/]"
         )
 
     def _end(self, event: RunEnded) -> None:
         self.close()
-        for round in list(self._closed):
-            self._line(round)
         if event.metrics:
             self._console.print(metrics_table(event.metrics, event.baselines))
         self._print(f"model    {event.folder}/model.safetensors  [dim]sha256 {event.model[:16]}…[/]")

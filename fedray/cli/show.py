@@ -28,6 +28,7 @@ def command(run: str, runs: Path | None, output: str) -> None:
 
 def _print(facts: dict[str, Any], rounds: list[dict[str, Any]], path: Path) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from fedray.cli.tables import metrics_table
@@ -36,7 +37,7 @@ def _print(facts: dict[str, Any], rounds: list[dict[str, Any]], path: Path) -> N
     head = Table(box=None, show_header=False)
     for key in ("run", "status", "app", "started", "ended", "resumed", "error", "model", "ledger_head", "path"):
         if facts.get(key):
-            head.add_row(f"[bold]{key.replace('_', ' ')}[/]", str(facts[key]))
+            head.add_row(f"[bold]{key.replace('_', ' ')}[/]", escape(str(facts[key])))
     console.print(head)
     if rounds:
         console.print(_rounds(rounds))

@@ -1,14 +1,17 @@
 """Watching a run: live progress on a terminal, one JSON line an event otherwise, and how it ends."""
 
-import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from fedray.errors import EXIT_INTERRUPTED, EXIT_STOPPED
 from fedray.run.ending import Stopped
 from fedray.run.events import CohortDone, RunStarted, Sink, as_record
+from fedray.run.storage import to_json
 
 
 @contextmanager
@@ -41,5 +44,9 @@ def watching(as_json: bool) -> Iterator[Sink]:
 
 
 def _print_json(event: object) -> None:
-    if not isinstance(event, CohortDone):
-        click.echo(json.dumps(as_record(event)))
+    if isinstance(event, CohortDone):
+        return
+    try:
+        click.echo(to_json(as_record(event)))
+    except BrokenPipeError:  # the reader has gone ('| head'); the run goes on
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115

@@ -59,6 +59,11 @@ class Dirichlet(Settings):
     def divide(self, examples: int, labels: Labels, users: int, seed: int) -> Partition:
         """Divide each label's examples by its own draw of shares."""
         known = _labels(labels, self.name)
+        if users * self.min_examples > examples:
+            raise InvalidInput(
+                f"users.partition.min_examples = {self.min_examples} for {users} users needs "
+                f"{users * self.min_examples} examples, but there are {examples}; lower it or users.count."
+            )
         rng = numpy_generator(seed, "partition")
         for _ in range(1000):
             parts = self._draw(known, users, rng)

@@ -59,7 +59,8 @@ class Node:
     def train_cohort(self, order: CohortOrder, weights: Weights) -> CohortResult:
         """Train every user of the cohort from ``weights`` (P,), one after the other, and add up their updates."""
         started = time.perf_counter()
-        total = torch.zeros_like(self._model.weights)
+        self._model.load(weights)
+        start, total = self._model.weights.clone(), torch.zeros_like(self._model.weights)
         reports: list[UserReport] = []
         statements: list[ledger.Statement] = []
         weight_sum = 0.0
@@ -68,12 +69,10 @@ class Node:
             report = self._train_user(end_user, order, weights)
             reports.append(report)
             weight = self._setup.strategy.client_weight(report.examples)
-            total.add_(self._model.weights, alpha=weight)
-            weight_sum += weight
             statements += end_user.register_data() if user in order.register else []
             statements += self._claim(end_user, order)
-        self._model.load(weights)
-        total.sub_(self._model.weights, alpha=weight_sum)
+            total.add_(self._model.weights.sub_(start), alpha=weight)
+            weight_sum += weight
         seconds = time.perf_counter() - started
         statements += self._report_work(order, reports, seconds)
         return CohortResult(order.cohort, total.numpy(), weight_sum, tuple(reports), seconds, tuple(statements))

@@ -49,7 +49,7 @@ def save_tensors(tensors: dict[str, Tensor]) -> tuple[bytes, str]:
 
 def write_checkpoint(folder: Path, state: State, model: bytes, keep: int) -> None:
     """Write a checkpoint into the run's ``checkpoints`` folder, then drop all but the newest ``keep``."""
-    final = folder / f"round-{state.round:06d}"
+    final = folder / _name(state.round)
     building = folder / f".building-{state.round:06d}"
     with writing(str(final)):
         shutil.rmtree(building, ignore_errors=True)
@@ -79,6 +79,10 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def _name(round: int) -> str:
+    return f"round-{round:06d}"
+
+
 def _folders(folder: Path) -> list[Path]:
     return sorted(folder.glob("round-*"))
 
@@ -88,6 +92,7 @@ def _read(folder: Path) -> Checkpoint | None:
         values: dict[str, Any] = json.loads((folder / "state.json").read_text())
         state = State(**values)
         data = (folder / "model.safetensors").read_bytes()
-        return Checkpoint(state, load(data)) if sha256(data).hexdigest() == state.model else None
+        told = (_name(state.round), state.version, state.model)
+        return Checkpoint(state, load(data)) if told == (folder.name, VERSION, sha256(data).hexdigest()) else None
     except (OSError, ValueError, TypeError, SafetensorError):
         return None

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from fedray.errors import EXIT_STOPPED, FedrayError
+from fedray.errors import EXIT_STOPPED
 from fedray.run.folder import RunFolder, timestamp
 from fedray.run.storage import write_whole
 from fedray.run.task_failed import TaskFailed, full_report
 
 
-class Stopped(FedrayError):
-    """The run was asked to stop; it can be resumed."""
+class Stopped(BaseException):
+    """The run was asked to stop; it can be resumed. No Exception, so that no task can take it for one of its own."""
 
     exit_code = EXIT_STOPPED
 

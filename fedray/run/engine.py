@@ -30,7 +30,7 @@ from fedray.layers.server import RoundTotals, Server
 from fedray.run.checkpoint import State, save_tensors, write_checkpoint
 from fedray.run.events import CohortDone, Evaluated, RoundClosed, RoundStarted, Sink, WorkerDied, WorkerStarted, tell
 from fedray.run.folder import RunFolder
-from fedray.run.plan import Plan
+from fedray.run.plan import Plan, summary
 from fedray.run.record import Record
 from fedray.run.task_failed import TaskFailed
 from fedray.runtime.interface import CallDone, CallFailed, Runtime, RuntimeEvent, WorkerLost, WorkerReady
@@ -73,6 +73,7 @@ class Engine:
         self._received: set[tuple[int, int]] = set()
         self._shards: dict[int, list[ShardResult]] = {}
         self._later: list[Callable[[], None]] = []
+        self._held: list[tuple[State, bytes]] = []
         self._opened = runtime.now()
         self._bytes_down = 0
         self._finished = False
@@ -121,6 +122,7 @@ class Engine:
         for write in self._later:
             write()
         self._later.clear()
+        self._write_checkpoints()
 
     def _open_round(self, round: int, cohorts: tuple[TrainCohort, ...]) -> None:
         self._opened = self._runtime.now()
@@ -176,9 +178,23 @@ class Engine:
         if self._checkpoint_due(standing.round):
             head = self._record.head if self._record else None
             state = State(standing.round, standing.model, standing.bytes_sent, standing.seconds, head)
-            write_checkpoint(self._folder.checkpoints, state, data, self._plan.recipe.checkpoints.keep)
-        closed = RoundClosed(standing.round, users, totals.examples, totals.train_loss, seconds, sent, standing.model)
+            self._held.append((state, data))
+        closed = RoundClosed(
+            round=standing.round,
+            evaluated=bool(self._plan.evaluation(standing.round)),
+            users=users,
+            examples=totals.examples,
+            train_loss=totals.train_loss,
+            seconds=seconds,
+            bytes_sent=sent,
+            model=standing.model,
+        )
         tell(self._sinks, closed)
+
+    def _write_checkpoints(self) -> None:
+        """A checkpoint waits for the test results of earlier rounds, whose weights a resumed run would not have."""
+        while self._held and not any(round < self._held[0][0].round for round in self._to_evaluate):
+            write_checkpoint(self._folder.checkpoints, *self._held.pop(0), self._plan.recipe.checkpoints.keep)
 
     def _checkpoint_due(self, round: int) -> bool:
         every = self._plan.recipe.checkpoints.every
@@ -188,7 +204,7 @@ class Engine:
         shards = sorted(self._shards.pop(round), key=lambda result: result.shard)
         examples = sum(result.examples for result in shards)
         means = {name: sum(result.sums.get(name, 0.0) for result in shards) / examples for name in shards[0].sums}
-        metrics = self._plan.task.summarise(means)
+        metrics = summary(self._plan, means)
         model = self._models[round]
         if round == self._plan.recipe.rounds:
             self.standing.metrics = metrics

@@ -56,9 +56,13 @@ class CohortDone:
 
 @dataclass(frozen=True)
 class RoundClosed:
-    """A round was merged. ``seconds``: it took, by the run's clock; ``bytes_sent``: both ways, in this round."""
+    """A round was merged. ``seconds``: it took, by the run's clock; ``bytes_sent``: both ways, in this round.
+
+    ``evaluated``: whether an Evaluated of its model will follow.
+    """
 
     round: int
+    evaluated: bool
     users: int
     examples: int
     train_loss: float

@@ -26,7 +26,9 @@ def finish(
         record.close(standing.round, digest)
     tell(sinks, Preparing("drawing figures", 0, 0))
     with shown_once(plan.app.folder, "after the last round, in baselines() or figures()"):
-        baselines = plan.task.baselines()
+        baselines = {
+            name: {key: float(value) for key, value in values.items()} for name, values in plan.task.baselines().items()
+        }
         figures = _figures(plan, folder)
     ended = RunEnded(
         run=folder.path.name,
@@ -50,9 +52,10 @@ def _figures(plan: Plan, folder: RunFolder) -> list[Path]:
     with writing(str(target)):
         target.mkdir(exist_ok=True)
         drawn = [*draw_curves(folder.history.rounds(), plan.task.headline, target)]
-        return drawn + list(plan.task.figures(plan.model.module, target))
+    return drawn + list(plan.task.figures(plan.model.module, target))
 
 
 def _last_metrics(folder: RunFolder) -> dict[str, float]:
     tests = [line for line in folder.history.lines() if line["kind"] == "test"]
-    return {key: value for key, value in tests[-1].items() if key not in ("kind", "round")} if tests else {}
+    last = max(tests, key=lambda line: line["round"], default={})
+    return {key: value for key, value in last.items() if key not in ("kind", "round")}

@@ -9,14 +9,15 @@ import json
 import os
 import secrets
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from fedray.errors import FedrayError, InvalidInput, StorageError
 from fedray.run.history import History
-from fedray.run.storage import write_whole, writing
+from fedray.run.storage import to_json, write_whole, writing
 
 Status = Literal["running", "finished", "failed", "stopped", "interrupted"]
 RUNS_VARIABLE = "FEDRAY_RUNS"
@@ -64,7 +65,7 @@ class RunFolder:
     def all(runs: Path) -> list["RunFolder"]:
         """All runs in a folder, oldest first."""
         found = [RunFolder(file.parent) for file in runs.glob("*/run.json")]
-        return sorted(found, key=lambda folder: folder.path.name[-len("20260101-000000-abcd") :])
+        return sorted(found, key=_age)
 
     @property
     def history(self) -> History:
@@ -94,7 +95,7 @@ class RunFolder:
     def update(self, **changes: Any) -> None:
         """Change entries of ``run.json``."""
         known = self.info() if (self.path / "run.json").exists() else {}
-        write_whole(self.path / "run.json", json.dumps(known | changes, indent=1).encode())
+        write_whole(self.path / "run.json", to_json(known | changes, indent=1).encode())
 
     def status(self) -> Status:
         """How the run stands; ``interrupted`` when it says running but no process holds its lock."""
@@ -116,19 +117,36 @@ class RunFolder:
         os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
         self._lock = handle
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Give the lock up at the end."""
+        try:
+            yield
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
     def process(self) -> int | None:
         """The process id of the running engine on this machine, None when nobody holds the lock."""
         with suppress(FileNotFoundError), (self.path / "lock").open("r+") as stream:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others who look must not find it taken
             except BlockingIOError:
-                return int(stream.read().split()[0])
+                holder = stream.read().split()
+                return int(holder[0]) if holder else 0
         return None
 
     def wait_until_released(self) -> None:
         """Block until the process that runs it has ended."""
         with (self.path / "lock").open("r+") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+def _age(folder: RunFolder) -> tuple[str, int]:
+    begun = folder.path / "environment.json"
+    moment = folder.path.name[-len("20260101-000000-abcd") : -len("-abcd")]
+    return moment, begun.stat().st_mtime_ns if begun.exists() else 0
 
 
 def timestamp() -> str:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fedray.run.storage import write_whole, writing
+from fedray.run.storage import to_json, write_whole, writing
 
 Line = dict[str, Any]
 
@@ -18,7 +18,7 @@ class History:
     def add(self, line: Line) -> None:
         """Append one line. A crash can tear only the last one, which reading leaves out."""
         with writing(str(self._file)), self._file.open("ab") as stream:
-            stream.write((json.dumps(line) + "\n").encode())
+            stream.write((to_json(line) + "\n").encode())
 
     def lines(self) -> list[Line]:
         """All whole lines, oldest first."""
@@ -37,4 +37,4 @@ class History:
     def cut_after(self, round: int) -> None:
         """Forget every line of later rounds, which a resumed run will write again."""
         kept = [line for line in self.lines() if line["round"] <= round]
-        write_whole(self._file, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        write_whole(self._file, "".join(to_json(line) + "\n" for line in kept).encode())

@@ -1,7 +1,7 @@
 """What a run will do, worked out and checked before any of it starts: task, data, users, model."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -23,6 +23,7 @@ from fedray.training.flat_model import FlatModel
 FORWARD_SHARE = 3
 """Training an example costs about this many times its evaluation: a forward and a twice as dear backward pass."""
 _METRIC_NAME = re.compile(r"[a-z0-9_]+")
+_COLUMNS = {"round", "kind", "users", "examples", "train_loss", "seconds", "bytes_sent"}
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,29 @@ def make_plan(app: App, recipe: Recipe, task: Task, progress: Progress) -> Plan:
     with shown_once(app.folder, "while building the model"):
         model = initial_model(task, recipe.seed)
     with shown_once(app.folder, "on a trial batch, before round 1"):
-        _try_batch(task, model)
-    return Plan(app, recipe, task, partition, model, len(examples_of(task.test_data())))
+        means = _try_batch(task, model)
+    plan = Plan(app, recipe, task, partition, model, len(examples_of(task.test_data())))
+    summary(plan, means)
+    return plan
 
 
-def _try_batch(task: Task, model: FlatModel) -> None:
+def summary(plan: Plan, means: Mapping[str, float]) -> dict[str, float]:
+    """The task's metrics as plain numbers. Raises TaskFailed, or InvalidInput for a name that cannot be kept."""
+    with shown_once(plan.app.folder, "in summarise()"):
+        metrics = {name: float(value) for name, value in plan.task.summarise(means).items()}
+    for name in metrics:
+        _check_name(name)
+    return metrics
+
+
+def _check_name(name: str) -> None:
+    if not _METRIC_NAME.fullmatch(name):
+        raise InvalidInput(f"The task's metric '{name}' has a name the ledger cannot hold; use a-z, 0-9 and _.")
+    if name in _COLUMNS:
+        raise InvalidInput(f"The task's metric '{name}' has the name of a column of the history; choose another.")
+
+
+def _try_batch(task: Task, model: FlatModel) -> dict[str, float]:
     train, test = examples_of(task.train_data()), examples_of(task.test_data())
     if not len(test):
         raise InvalidInput("The task's test_data() is empty; hold some examples back for testing.")
@@ -78,14 +97,16 @@ def _try_batch(task: Task, model: FlatModel) -> None:
                 f"The task's loss() returned shape {tuple(loss.shape)}; return a scalar, such as its mean."
             )
         size = min(2, len(test))
+        means: dict[str, float] = {}
         for name, values in task.metrics(model.module, test.batch(np.arange(size))).items():
-            if not _METRIC_NAME.fullmatch(name):
-                raise InvalidInput(f"The task's metric '{name}' has a name the ledger cannot hold; use a-z, 0-9 and _.")
+            _check_name(name)
             if tuple(values.shape) != (size,):
                 raise InvalidInput(
                     f"The task's metric '{name}' has shape {tuple(values.shape)} for a batch of {size}; "
                     f"return one value for each example, shape ({size},)."
                 )
+            means[name] = float(values.double().mean())
+    return means
 
 
 def virtual_duration(plan: Plan) -> Callable[[object], float]:

@@ -29,6 +29,15 @@ class Users(Settings):
     cohort_size: int | None = Field(None, ge=1, description="users in one message; a 16th of the round when null")
     partition: PartitionBy = Field(default_factory=Iid)
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Users":
+        if self.per_round and self.per_round > self.count:
+            raise ValueError(
+                f"users.per_round = {self.per_round} is more than users.count = {self.count}; "
+                f"lower per_round or leave it out to pick everybody"
+            )
+        return self
+
 
 class Evaluation(Settings):
     """How the global model is judged on the task's test data."""
@@ -73,11 +82,6 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        if self.users.per_round and self.users.per_round > self.users.count:
-            raise ValueError(
-                f"users.per_round = {self.users.per_round} is more than users.count = {self.users.count}; "
-                f"lower per_round or leave it out to pick everybody"
-            )
         if self.clock == "virtual" and self.runtime != "in-process":
             raise ValueError("clock = 'virtual' needs runtime = 'in-process'; set it with -c runtime=in-process")
         return self
@@ -97,14 +101,19 @@ def read_recipe(app: App, task: type[Task], name: str | None = None, overrides: 
     if name is not None:
         sources.append(read_yaml(_recipe_file(app.folder, name)))
     sources += [read_override(text) for text in overrides]
-    return validate_recipe(task, merge(sources), sources)
+    return validate_recipe(task, merge([_defaults(), *sources]), sources)
+
+
+def _defaults() -> Source:
+    """Fedray's own values, so that one key of a named section (an optimiser's momentum) can be given alone."""
+    return Source("fedray's defaults", Recipe().model_dump(mode="json", exclude={"task"}))
 
 
 def validate_recipe(task: type[Task], values: dict[str, Any], sources: list[Source]) -> Recipe:
     """Validate values that came from ``sources``, with the task's own options in place."""
-    model = create_model("Recipe", __base__=Recipe, task=(task.Options, Field(default_factory=task.Options)))
+    model = create_model("Recipe", __base__=Recipe, task=(task.Options, ...))
     try:
-        return model.model_validate(values)
+        return model.model_validate({"task": {}} | values)
     except ValidationError as error:
         raise InvalidInput(explain(error, model, sources)) from None
 

@@ -22,10 +22,12 @@ from fedray.run.folder import RunFolder, timestamp
 from fedray.run.pick_up import pick_up, unevaluated
 from fedray.run.plan import Plan, make_plan, virtual_duration
 from fedray.run.recipe import Recipe, read_recipe, validate_recipe
-from fedray.run.storage import write_whole, writing
+from fedray.run.storage import to_json, write_whole, writing
+from fedray.run.task_failed import shown_once
 from fedray.run.trackers import check_trackers, trackers_for
 from fedray.runtime.in_process import InProcessRuntime
 from fedray.runtime.interface import Runtime
+from fedray.task import Task
 from ledger import SigningKey
 
 
@@ -34,19 +36,33 @@ def submit(
 ) -> RunEnded:
     """Run an app from the beginning. Nothing is left behind when the app, the recipe or the data cannot work."""
     app = App.find(app_folder)
-    task_class = app.load_task()
+    task_class = load_task(app)
     recipe = read_recipe(app, task_class, recipe_name, overrides)
     check_trackers(recipe)
-    plan = make_plan(app, recipe, task_class(recipe.task), _progress(sinks))
+    plan = make_plan(app, recipe, _task(app, task_class, recipe), _progress(sinks))
     folder = RunFolder.create(runs, app.file.name)
-    write_whole(folder.path / "recipe.yaml", recipe_text(recipe).encode())
-    write_whole(folder.path / "environment.json", json.dumps(environment(app.file.requires), indent=1).encode())
-    folder.update(app=str(app.folder), name=app.file.name, status="running", started=timestamp(), rounds=recipe.rounds)
-    try:
-        return _run(plan, folder, sinks)
-    except InvalidInput:
-        shutil.rmtree(folder.path)
-        raise
+    with folder.held():
+        write_whole(folder.path / "recipe.yaml", recipe_text(recipe).encode())
+        write_whole(folder.path / "environment.json", json.dumps(environment(app.file.requires), indent=1).encode())
+        about = {"app": str(app.folder), "name": app.file.name, "rounds": recipe.rounds}
+        folder.update(**about, status="running", started=timestamp())
+        try:
+            return _run(plan, folder, sinks)
+        except InvalidInput:
+            if not folder.history.lines():
+                shutil.rmtree(folder.path)
+            raise
+
+
+def load_task(app: App) -> type[Task]:
+    """The app's task class. Raises TaskFailed when its module cannot be imported."""
+    with shown_once(app.folder, "while its module was imported"):
+        return app.load_task()
+
+
+def _task(app: App, task_class: type[Task], recipe: Recipe) -> Task:
+    with shown_once(app.folder, "in its constructor"):
+        return task_class(recipe.task)
 
 
 def resume(folder: RunFolder, sinks: list[Sink]) -> RunEnded:
@@ -55,13 +71,14 @@ def resume(folder: RunFolder, sinks: list[Sink]) -> RunEnded:
     if info["status"] == "finished":
         raise InvalidInput(f"Run {folder.path.name} has finished; start a new one with 'fedray submit'.")
     folder.lock()
-    app = App.find(Path(info["app"]))
-    task_class = app.load_task()
-    source = read_yaml(folder.path / "recipe.yaml")
-    recipe = validate_recipe(task_class, source.values, [source])
-    plan = make_plan(app, recipe, task_class(recipe.task), _progress(sinks))
-    folder.update(status="running", resumed=timestamp())
-    return _run(plan, folder, sinks)
+    with folder.held():
+        app = App.find(Path(info["app"]))
+        task_class = load_task(app)
+        source = read_yaml(folder.path / "recipe.yaml")
+        recipe = validate_recipe(task_class, source.values, [source])
+        plan = make_plan(app, recipe, _task(app, task_class, recipe), _progress(sinks))
+        folder.update(status="running", resumed=timestamp())
+        return _run(plan, folder, sinks)
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -141,6 +158,6 @@ def _event_log(file: Path) -> Sink:
         if isinstance(event, CohortDone):
             return
         with writing(str(file)), file.open("a") as stream:
-            stream.write(json.dumps(as_record(event) | {"time": timestamp()}) + "\n")
+            stream.write(to_json(as_record(event) | {"time": timestamp()}) + "\n")
 
     return write

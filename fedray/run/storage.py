@@ -1,11 +1,14 @@
 """Writing files of a run: whole or not at all, and every refusal of the disk a sentence with the fix."""
 
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from fedray.errors import StorageError
 
@@ -15,6 +18,19 @@ _FIXES = {
     errno.EACCES: "give this user permission to write there",
     errno.EROFS: "choose a folder on a writable disk",
 }
+
+
+def to_json(record: Any, indent: int | None = None) -> str:
+    """Strict JSON (RFC 8259): NaN and infinite numbers, which it has no word for, become null."""
+    return json.dumps(_plain(record), indent=indent, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

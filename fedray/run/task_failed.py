@@ -53,7 +53,14 @@ def full_report(failure: Failure) -> str:
         f'  File "{frame.file}", line {frame.line}, in {frame.function}\n    {frame.source}' for frame in failure.frames
     ]
     return "\n".join(
-        ["Traceback (most recent call last):", *lines, f"{failure.kind}: {failure.message}", failure.context, ""]
+        [
+            *([failure.causes, "After that:", ""] if failure.causes else []),
+            "Traceback (most recent call last):",
+            *lines,
+            f"{failure.kind}: {failure.message}",
+            failure.context,
+            "",
+        ]
     )
 
 

@@ -28,6 +28,8 @@ class Failure:
     expected: bool
     exit_code: int
     context: str = ""
+    causes: str = ""
+    """The exceptions that led to it, as Python prints them."""
 
     @staticmethod
     def of(error: BaseException) -> "Failure":
@@ -41,10 +43,14 @@ class Failure:
             )
             for entry in traceback.extract_tb(error.__traceback__)
         )
+        if isinstance(error, SyntaxError) and error.filename:
+            frames += (Frame(error.filename, error.lineno or 0, "<module>", (error.text or "").strip()),)
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        causes = "".join(traceback.format_exception(cause)) if cause else ""
         expected = isinstance(error, FedrayError)
         code = error.exit_code if isinstance(error, FedrayError) else 1
         return Failure(
-            type(error).__name__, str(error), frames, expected, code, ", ".join(getattr(error, "__notes__", ()))
+            type(error).__name__, str(error), frames, expected, code, ", ".join(getattr(error, "__notes__", ())), causes
         )
 
     def own_first(self, folder: Path) -> tuple[Frame, ...]:

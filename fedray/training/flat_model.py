@@ -36,27 +36,41 @@ class FlatModel:
             if value.requires_grad:
                 value.grad = self.gradient[offset : offset + value.numel()].view(value.shape)
             offset += value.numel()
+        self._fixed = [(value, value.clone()) for value in _other_buffers(module)]
+        module.zero_grad = self.zero_grad  # type: ignore[method-assign]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear all gradients. Never drops the tensors (``set_to_none``): they are views of one vector."""
         self.gradient.zero_()
 
     def load(self, weights: Weights) -> None:
-        """Overwrite all parameters and float buffers. ``weights``: (P,) float32."""
+        """Overwrite all parameters and float buffers, and put back all others. ``weights``: (P,) float32."""
         self.weights.numpy()[:] = weights
+        for value, initial in self._fixed:
+            value.copy_(initial)
 
     def copy(self) -> Weights:
         """The current weights, (P,) float32, detached from the model."""
         return self.weights.numpy().copy()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The module's whole state dict (views), as plain PyTorch names it."""
-        return {name: value.detach().contiguous() for name, value in self.module.state_dict().items()}
+        """The module's whole state dict (views; of tied weights, copies), as plain PyTorch names it."""
+        seen: set[int] = set()
+        state = {}
+        for name, value in self.module.state_dict().items():
+            tied = value.numel() > 0 and value.data_ptr() in seen
+            seen.add(value.data_ptr())
+            state[name] = value.detach().clone() if tied else value.detach().contiguous()
+        return state
 
 
 def _float_buffers(module: nn.Module) -> list[Tensor]:
     saved = module.state_dict().keys()
     return [value for name, value in module.named_buffers() if name in saved and value.is_floating_point()]
+
+
+def _other_buffers(module: nn.Module) -> list[Tensor]:
+    return [value for value in module.buffers() if not value.is_floating_point()]
 
 
 def _refuse_other_dtypes(module: nn.Module) -> None:

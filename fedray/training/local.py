@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import isfinite
 
 import torch
 
@@ -41,7 +41,7 @@ def train_locally(
     optimizer = settings.optimizer.build(model.parameter)
     optimizer.zero_grad = model.zero_grad  # type: ignore[method-assign]
     model.module.train()
-    steps = settings.local_epochs * ceil(len(mine) / settings.batch_size)
+    steps = settings.local_epochs * len(_cuts(len(mine), settings.batch_size))
     total = 0.0
     for step, batch in enumerate(_batches(examples, mine, settings, who)):
         rate = settings.learning_rate * settings.schedule.factor((who.round - 1 + step / steps) / who.rounds)
@@ -52,6 +52,10 @@ def train_locally(
         if not isfinite(loss):
             raise Diverged(_diverged(who, step, steps, loss, batch))
         total += loss
+    if not bool(torch.isfinite(model.weights).all()):
+        raise Diverged(
+            f"The weights of user {who.user} became NaN or infinite in round {who.round}; lower training.learning_rate."
+        )
     return total / max(steps, 1)
 
 
@@ -64,8 +68,16 @@ def _batches(examples: Examples, mine: Indices, settings: TrainingSettings, who:
     rng = numpy_generator(who.seed, "shuffle", who.round, who.user)
     for _ in range(settings.local_epochs):
         shuffled = rng.permutation(mine)
-        for start in range(0, len(shuffled), settings.batch_size):
-            yield examples.batch(shuffled[start : start + settings.batch_size])
+        for start, end in _cuts(len(mine), settings.batch_size):
+            yield examples.batch(shuffled[start:end])
+
+
+def _cuts(examples: int, size: int) -> list[tuple[int, int]]:
+    """Where batches begin and end. A last single example joins the batch before: BatchNorm cannot take it alone."""
+    starts = list(range(0, examples, size))
+    if len(starts) > 1 and examples - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], examples], strict=True))
 
 
 def _diverged(who: LocalTraining, step: int, steps: int, loss: float, batch: Batch) -> str:

@@ -6,10 +6,12 @@ Fused: one pass over the parameters instead of about ten, a third of the time fo
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from fedray.settings import Settings
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SGD(Settings):
@@ -20,6 +22,12 @@ class SGD(Settings):
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0)
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "SGD":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0; give one or leave nesterov out")
+        return self
+
     def build(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
         """A fresh optimiser; its learning rate is set before every step."""
         return torch.optim.SGD([parameter], lr=0.0, fused=True, **self.model_dump(exclude={"name"}))
@@ -29,7 +37,7 @@ class Adam(Settings):
     """Adam (``torch.optim.Adam``)."""
 
     name: Literal["adam"] = "adam"
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
 

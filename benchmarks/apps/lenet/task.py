@@ -1,4 +1,4 @@
-"""Cross-device work: a small convolutional network on synthetic images (the shape of CIFAR-10's, none of its content)."""
+"""Cross-device work: a small convolutional network on synthetic images (of CIFAR-10's shape)."""
 
 import numpy as np
 import torch
