@@ -7,6 +7,7 @@ so it runs the same under the wall clock and under a virtual one.
 """
 
 from collections.abc import Callable
+from math import inf
 
 from fedray.architectures.work import (
     Assign,
@@ -32,7 +33,8 @@ DEATHS_ALLOWED = 3
 class SyncDataParallel:
     """Schedules rounds ``first`` to ``last``. ``plan`` and ``evaluation`` give a round's cohorts and test shards.
 
-    ``queue_depth``: pieces of work that one worker may have at once, the first being done and the others waiting.
+    ``queue_depth``: pieces of work that one worker may have at once, the first being done and the others waiting;
+    more when together they take less than ``queue_seconds`` by the pace of what was done so far.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class SyncDataParallel:
         plan: Callable[[int], tuple[TrainCohort, ...]],
         evaluation: Callable[[int], tuple[EvaluateShard, ...]],
         queue_depth: int = 1,
+        queue_seconds: float = 0.0,
     ) -> None:
         self._round = first - 1
         self._last = last
@@ -50,6 +53,8 @@ class SyncDataParallel:
         self._waiting: list[Work] = []
         self._queues: dict[int, list[Work]] = {}
         self._queue_depth = queue_depth
+        self._queue_seconds = queue_seconds
+        self._pace = inf  # seconds that one unit of cost takes, by the newest measurement
         self._missing: dict[int, int] = {}
         self._shards_missing: dict[int, int] = {}
         self._deaths: dict[Work, int] = {}
@@ -66,9 +71,11 @@ class SyncDataParallel:
                 return self._hand_out()
             case Lost(worker, reason):
                 return self._lost(worker, reason)
-            case Finished(worker, work):
+            case Finished(worker, work, seconds):
                 self._queues[worker].remove(work)
                 self._deaths.pop(work, None)
+                if seconds:
+                    self._pace = seconds / work.cost
                 return self._finished(work) + self._hand_out()
 
     def _finished(self, work: Work) -> list[Decision]:
@@ -103,12 +110,19 @@ class SyncDataParallel:
         decisions: list[Decision] = []
         while self._waiting and self._queues:
             worker = min(self._queues, key=self._load)
-            if len(self._queues[worker]) == self._queue_depth:
+            if not self._has_room(worker):
                 break
             work = self._waiting.pop(0)
             self._queues[worker].append(work)
-            decisions.append(Assign(worker, work))
+            decisions.append(Assign(worker, work, self._is_short(work.cost)))
         return decisions
+
+    def _has_room(self, worker: int) -> bool:
+        cost, count = self._load(worker)
+        return count < self._queue_depth or self._is_short(cost)
+
+    def _is_short(self, cost: int) -> bool:
+        return cost * self._pace < self._queue_seconds
 
     def _load(self, worker: int) -> tuple[int, int]:
         queue = self._queues[worker]

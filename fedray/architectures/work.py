@@ -35,10 +35,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Finished:
-    """Event: a worker has done its work."""
+    """Event: a worker has done its work. ``seconds``: it took, 0 when nobody measured."""
 
     worker: int
     work: Work
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ class OpenRound:
 
 @dataclass(frozen=True)
 class Assign:
-    """Decision: give this work to this worker."""
+    """Decision: give this work to this worker. ``short``: it may share a message with what else the worker gets now."""
 
     worker: int
     work: Work
+    short: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,19 @@ class Node:
         task = App.find(setup.app_folder).load_task()
         self._task: Task = task(task.Options.model_validate(setup.task_options))
         self._model = initial_model(self._task, setup.seed)
+        self._start = torch.empty_like(self._model.weights)
         self._train = examples_of(self._task.train_data())
         self._test: Examples | None = None
+
+    def train_cohorts(self, orders: tuple[CohortOrder, ...], weights: Weights) -> list[CohortResult]:
+        """Train several short cohorts that travelled in one message, each to a partial sum of its own."""
+        return [self.train_cohort(order, weights) for order in orders]
 
     def train_cohort(self, order: CohortOrder, weights: Weights) -> CohortResult:
         """Train every user of the cohort from ``weights`` (P,), one after the other, and add up their updates."""
         started = time.perf_counter()
-        self._model.load(weights)
-        start, total = self._model.weights.clone(), torch.zeros_like(self._model.weights)
+        self._start.numpy()[:] = weights
+        total = torch.zeros_like(self._start)
         reports: list[UserReport] = []
         statements: list[ledger.Statement] = []
         weight_sum = 0.0
@@ -71,7 +76,7 @@ class Node:
             weight = self._setup.strategy.client_weight(report.examples)
             statements += end_user.register_data() if user in order.register else []
             statements += self._claim(end_user, order)
-            total.add_(self._model.weights.sub_(start), alpha=weight)
+            total.add_(self._model.weights.sub_(self._start), alpha=weight)
             weight_sum += weight
         seconds = time.perf_counter() - started
         statements += self._report_work(order, reports, seconds)

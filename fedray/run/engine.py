@@ -65,13 +65,19 @@ class Engine:
         self._record = record
         self._sinks = sinks
         self._scheduler = SyncDataParallel(
-            standing.round + 1, plan.recipe.rounds, plan.cohorts, plan.evaluation, runtime.queue_depth
+            standing.round + 1,
+            plan.recipe.rounds,
+            plan.cohorts,
+            plan.evaluation,
+            runtime.queue_depth,
+            runtime.queue_seconds,
         )
         self._shared = {standing.round: runtime.share(server.weights)}
         self._models = {standing.round: standing.model}
         self._to_evaluate: set[int] = set()
         self._received: set[tuple[int, int]] = set()
         self._shards: dict[int, list[ShardResult]] = {}
+        self._outbox: dict[int, list[TrainCohort]] = {}
         self._later: list[Callable[[], None]] = []
         self._held: list[tuple[State, bytes]] = []
         self._opened = runtime.now()
@@ -83,22 +89,30 @@ class Engine:
         if evaluate_first:
             self._to_evaluate.add(self.standing.round)
         self._carry_out(self._scheduler.begin(evaluate_first))
+        self._write_down()
         while not self._finished:
-            event = self._understand(self._runtime.next_event())
-            self._carry_out(self._scheduler.handle(event))
+            for event in self._understand(self._runtime.next_event()):
+                self._carry_out(self._scheduler.handle(event))
+            for worker in tuple(self._outbox):
+                self._send_cohorts(worker)
+            self._write_down()
 
-    def _understand(self, event: RuntimeEvent) -> Event:
+    def _understand(self, event: RuntimeEvent) -> list[Event]:
         match event:
             case WorkerReady(worker, process):
                 tell(self._sinks, WorkerStarted(worker, process))
-                return Ready(worker)
-            case CallDone(worker, work, value):
-                self._receive(work, value)
-                return Finished(worker, work)
+                return [Ready(worker)]
+            case CallDone(worker, EvaluateShard() as work, value):
+                self._shards.setdefault(work.round, []).append(value)
+                return [Finished(worker, work)]
+            case CallDone(worker, works, results):
+                for work, result in zip(works, results, strict=True):
+                    self._receive(work, result)
+                return [Finished(worker, work, result.seconds) for work, result in zip(works, results, strict=True)]
             case WorkerLost(worker, reason):
                 tell(self._sinks, WorkerDied(worker, reason))
                 self._received = {(who, round) for who, round in self._received if who != worker}
-                return Lost(worker, reason)
+                return [Lost(worker, reason)]
             case CallFailed(_, _, failure):
                 raise TaskFailed(failure, self._plan.app.folder)
 
@@ -107,8 +121,10 @@ class Engine:
             match decision:
                 case OpenRound(round, cohorts):
                     self._open_round(round, cohorts)
-                case Assign(worker, TrainCohort() as work):
-                    self._train(worker, work)
+                case Assign(worker, TrainCohort() as work, short):
+                    self._outbox.setdefault(worker, []).append(work)
+                    if not short:
+                        self._send_cohorts(worker)
                 case Assign(worker, EvaluateShard() as work):
                     self._send(worker, work, work.round, "evaluate", work.shard, work.shards)
                 case CloseRound(round):
@@ -119,6 +135,8 @@ class Engine:
                     self._finished = True
                 case GiveUp(reason):
                     raise FedrayError(reason)
+
+    def _write_down(self) -> None:
         for write in self._later:
             write()
         self._later.clear()
@@ -130,10 +148,15 @@ class Engine:
         self._server.open_round(len(cohorts))
         tell(self._sinks, RoundStarted(round, sum(len(cohort.users) for cohort in cohorts), len(cohorts)))
 
-    def _train(self, worker: int, work: TrainCohort) -> None:
+    def _send_cohorts(self, worker: int) -> None:
+        """One message for all that the worker was just given."""
+        works = tuple(self._outbox.pop(worker))
+        orders = tuple(self._order(work) for work in works)
+        self._send(worker, works, works[0].round - 1, "train_cohorts", orders)
+
+    def _order(self, work: TrainCohort) -> CohortOrder:
         new = [user for user in work.users if self._record and user not in self._record.registered]
-        order = CohortOrder(work.round, work.cohort, work.users, self._models[work.round - 1], tuple(new))
-        self._send(worker, work, work.round - 1, "train_cohort", order)
+        return CohortOrder(work.round, work.cohort, work.users, self._models[work.round - 1], tuple(new))
 
     def _send(self, worker: int, work: Any, model: int, method: str, *arguments: Any) -> None:
         """Call a worker's method on the weights that round ``model`` ended with."""
@@ -142,14 +165,11 @@ class Engine:
             self._bytes_down += self._server.weights.nbytes
         self._runtime.call(worker, work, method, *arguments, self._shared[model])
 
-    def _receive(self, work: Any, value: Any) -> None:
-        if isinstance(value, CohortResult):
-            self._server.receive(value)
-            if self._record:
-                self._record.receive(value)
-            tell(self._sinks, CohortDone(work.round, len(value.reports)))
-        else:
-            self._shards.setdefault(work.round, []).append(value)
+    def _receive(self, work: TrainCohort, result: CohortResult) -> None:
+        self._server.receive(result)
+        if self._record:
+            self._record.receive(result)
+        tell(self._sinks, CohortDone(work.round, len(result.reports)))
 
     def _close_round(self, round: int) -> None:
         totals = self._server.close_round()

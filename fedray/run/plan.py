@@ -114,10 +114,11 @@ def virtual_duration(plan: Plan) -> Callable[[object], float]:
     recipe, counts = plan.recipe, plan.partition.counts()
     model_bytes = plan.model.weights.numel() * 4
 
-    def seconds(work: object) -> float:
-        if not isinstance(work, TrainCohort):
+    def seconds(works: object) -> float:
+        if not isinstance(works, tuple):
             return 0.0
-        examples = {user: int(counts[user]) * recipe.training.local_epochs for user in work.users}
+        users = [user for work in works for user in work.users]
+        examples = {user: int(counts[user]) * recipe.training.local_epochs for user in users}
         return max(recipe.devices.seconds(recipe.seed, user, count, model_bytes) for user, count in examples.items())
 
     return seconds

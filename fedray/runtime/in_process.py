@@ -23,6 +23,7 @@ class InProcessRuntime:
     """Workers that share one plain object, as their calls never overlap. ``duration`` switches to virtual time."""
 
     queue_depth = 1
+    queue_seconds = 0.0
 
     def __init__(self, duration: Duration | None = None) -> None:
         self._duration = duration

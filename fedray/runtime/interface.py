@@ -52,7 +52,9 @@ class Runtime(Protocol):
     """Where workers live."""
 
     queue_depth: int
-    """Calls worth having under way on one worker: 2 hides the way there and back behind the call before."""
+    """Pieces of work worth having under way on one worker: 2 hides the way there and back behind the one before."""
+    queue_seconds: float
+    """Work shorter than this altogether is not worth messages of its own."""
 
     def start(self, workers: int | None, at_most: int, build: Callable[[str], Any]) -> int:
         """Bring up workers (0, 1, ...), each with the object ``build(name)``; they report ready.

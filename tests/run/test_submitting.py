@@ -240,7 +240,7 @@ class Listening(InProcessRuntime):
     handed_out: ClassVar[list[int]] = []
 
     def call(self, worker, tag, method, *arguments):
-        self.handed_out.append(tag.round if method == "train_cohort" else 0)
+        self.handed_out.append(tag[0].round if method == "train_cohorts" else 0)
         super().call(worker, tag, method, *arguments)
 
 
