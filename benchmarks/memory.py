@@ -1,8 +1,8 @@
-"""Does memory grow? 240 rounds on Ray with the ledger on; resident memory of driver and workers, and the object store.
+"""Does memory grow? 300 rounds on Ray with the ledger on; resident memory of driver and workers, and the object store.
 
     python -m benchmarks.memory
 
-Growth is the slope of a straight line through the rounds after the first 40, times 100 rounds.
+Growth is the slope of a straight line through the rounds after the first 100, times 100 rounds.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.job import run
 from fedray.run.events import RoundClosed, WorkerStarted
 
-ROUNDS, WARM_UP = 240, 40
+ROUNDS, WARM_UP = 300, 100
 
 
 def main() -> None:

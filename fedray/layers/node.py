@@ -20,6 +20,7 @@ from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserR
 from fedray.randomness import seed_torch
 from fedray.strategies import Strategy
 from fedray.task import Task
+from fedray.training.allocator import keep_freed_memory
 from fedray.training.flat_model import FlatModel, Weights
 from fedray.training.local import LocalTraining, arithmetic, train_locally
 from fedray.training.settings import TrainingSettings
@@ -48,6 +49,7 @@ class Node:
 
     def __init__(self, setup: NodeSetup, name: str) -> None:
         torch.set_num_threads(setup.threads)
+        keep_freed_memory()
         self._setup = setup
         self._name = name
         task = App.find(setup.app_folder).load_task()

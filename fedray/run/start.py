@@ -28,6 +28,7 @@ from fedray.run.trackers import check_trackers, trackers_for
 from fedray.runtime.in_process import InProcessRuntime
 from fedray.runtime.interface import Runtime
 from fedray.task import Task
+from fedray.training.allocator import keep_freed_memory
 from ledger import SigningKey
 
 
@@ -87,6 +88,7 @@ def recipe_text(recipe: Recipe) -> str:
 
 
 def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
+    keep_freed_memory()
     with status_written(folder), trackers_for(plan.recipe, folder.path) as trackers:
         watchers = [*sinks, *trackers, _event_log(folder.path / "events.jsonl")]
         standing, record = pick_up(plan, folder)
