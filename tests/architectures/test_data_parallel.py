@@ -358,3 +358,26 @@ def test_the_run_gives_up_exactly_when_some_work_has_killed_its_third_worker(wor
         what(worker)
     worst = max(world.deaths.values(), default=0)
     assert world.given_up == (worst == DEATHS_ALLOWED) and worst <= DEATHS_ALLOWED
+
+
+def after_one_round_of(seconds: float) -> list[Assign]:
+    """What two workers are given for ten equal cohorts, once a first such cohort has taken ``seconds``."""
+    plans = {1: cohorts_of(1)(1), 2: cohorts_of(*[1] * 10)(2)}
+    scheduler = SyncDataParallel(1, 2, plans.__getitem__, shards_of(0), queue_depth=2, queue_seconds=0.01)
+    scheduler.begin()
+    scheduler.handle(Ready(0))
+    scheduler.handle(Ready(1))
+    decisions = scheduler.handle(Finished(0, plans[1][0], seconds))
+    return [decision for decision in decisions if isinstance(decision, Assign)]
+
+
+def test_short_work_is_handed_out_all_at_once_and_may_share_a_message():
+    given = after_one_round_of(0.001)
+    assert sorted(decision.worker for decision in given) == [0] * 5 + [1] * 5
+    assert all(decision.short for decision in given)
+
+
+def test_long_work_waits_until_a_worker_has_room_and_travels_alone():
+    given = after_one_round_of(1.0)
+    assert sorted(decision.worker for decision in given) == [0, 0, 1, 1]
+    assert not any(decision.short for decision in given)

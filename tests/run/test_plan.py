@@ -135,5 +135,5 @@ def test_a_cohorts_virtual_time_is_that_of_its_slowest_device_and_evaluation_tak
     seconds, counts = virtual_duration(plan), plan.partition.counts()
     parameters = 2 * 2 + 2
     slowest = max(counts[1], counts[4]) / 10 + 2 * 4 * parameters / 100
-    assert seconds(TrainCohort(1, 0, (1, 4), 0)) == pytest.approx(slowest)
+    assert seconds((TrainCohort(1, 0, (1, 4), 0),)) == pytest.approx(slowest)
     assert seconds(EvaluateShard(1, 0, 1, 99)) == 0

@@ -80,9 +80,9 @@ OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
     "sgd momentum decay": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01),
     "sgd nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True),
-    "adam": lambda p: torch.optim.Adam(p, lr=0.05, weight_decay=0.02),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=0.05, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.3),
-    "adamw defaults": lambda p: torch.optim.AdamW(p, lr=0.05),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.05, weight_decay=0.02, fused=True),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.05, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.3, fused=True),
+    "adamw defaults": lambda p: torch.optim.AdamW(p, lr=0.05, fused=True),
 }
 RECIPES = {
     "sgd": {"name": "sgd"},
