@@ -3,7 +3,6 @@
 Every message is one sentence that says what was given, what is allowed and how to fix it.
 """
 
-EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_INVALID = 2
 EXIT_STOPPED = 3

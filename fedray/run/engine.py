@@ -5,7 +5,7 @@ so that workers never wait for the disk. A crash in between resumes from the che
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fedray.architectures.data_parallel import SyncDataParallel
@@ -44,7 +44,6 @@ class Standing:
     model: str
     bytes_sent: int = 0
     seconds: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)
 
 
 class Engine:
@@ -226,8 +225,6 @@ class Engine:
         means = {name: sum(result.sums.get(name, 0.0) for result in shards) / examples for name in shards[0].sums}
         metrics = summary(self._plan, means)
         model = self._models[round]
-        if round == self._plan.recipe.rounds:
-            self.standing.metrics = metrics
         self._to_evaluate.discard(round)
         self._forget_unused(self.standing.round)
 
