@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -28,7 +28,9 @@ class AppFile(Settings):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", description="lower-case name, used for run folders")
     description: str = ""
     task: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:Class inside the app folder")
-    requires: tuple[str, ...] = Field((), description="Python packages the task imports, beyond fedray's own")
+    requires: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", description="a package name")], ...] = Field(
+        (), description="names of Python packages the task imports, beyond fedray's own, without versions"
+    )
     recipe: dict[str, Any] = Field(default_factory=dict, description="this app's defaults for the recipe")
 
 
@@ -44,7 +46,7 @@ class App:
     def find(folder: Path) -> "App":
         """Read the app in ``folder``. Raises InvalidInput when the folder is none."""
         if not (folder / APP_FILE).is_file():
-            what = "has no app.yaml" if folder.is_dir() else "does not exist"
+            what = "has no app.yaml" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
             raise InvalidInput(
                 f"'{folder}' is no app: the folder {what}; give a folder with an app.yaml, such as apps/seismic, "
                 f"or make one with 'fedray new NAME'."

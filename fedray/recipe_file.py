@@ -47,7 +47,7 @@ def read_yaml(file: Path) -> Source:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = _lines(node, (), file) if isinstance(node, yaml.MappingNode) else {}
-        values = yaml.safe_load(text)
+        values = yaml.safe_load(text) or {}
     except RecursionError:
         raise InvalidInput(f"{file} refers to itself without end; write the values out.") from None
     except (yaml.YAMLError, ValueError) as error:
@@ -73,7 +73,7 @@ def read_override(text: str) -> Source:
         )
     try:
         leaf = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise InvalidInput(
             f"-c '{text}': the value is not valid YAML; quote it, for example -c 'key=\"a: b\"'."
         ) from None

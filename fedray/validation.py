@@ -39,8 +39,8 @@ def _sentence(
     allowed = sorted(section.model_fields) if section else []
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], allowed, 1)
-        hint = f"; did you mean '{close[0]}'? " if close else "; "
-        return f"unknown key '{key}'{hint}Allowed here: {', '.join(allowed)}."
+        hint = f"; did you mean '{close[0]}'? Allowed" if close else "; allowed"
+        return f"unknown key '{key}'{hint} here: {', '.join(allowed)}."
     if kind == "missing":
         return f"the key '{key}' is missing; add it."
     if kind.startswith("union_tag"):
@@ -53,12 +53,21 @@ def _sentence(
         return f"{key} = {_shown(given)} is not allowed: it is a section with keys of its own; see 'fedray config'."
     if kind in ("tuple_type", "list_type"):
         return f"{key} = {_shown(given)} is not allowed: it should be a list, such as [a, b]."
+    if kind == "string_pattern_mismatch":
+        return f"{key} = {_shown(given)} is not allowed: it should be {_description(path, section)}."
+    if kind == "value_error" and isinstance(given, dict):
+        return f"{detail['msg'].removeprefix('Value error, ')}."
     message = detail["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     return f"{key} = {_shown(given)} is not allowed: {message}." if key else f"{message}."
 
 
+def _description(path: KeyPath, section: type[BaseModel] | None) -> str:
+    field = section.model_fields.get(path[-1]) if section else None
+    return field.description if field and field.description else "a plain name"
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

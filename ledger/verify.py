@@ -62,7 +62,10 @@ class _Reading:
     def read(self, path: str | Path) -> None:
         for line in read_lines(path):
             if line.torn:
-                raise Tampered(self.history.entries, "its line has no end, as a crash leaves it; Ledger.open cuts it")
+                raise Tampered(
+                    self.history.entries,
+                    "its line has no end, as a crash leaves it; 'fedray resume' cuts it",
+                )
             body = self.history.accept(line.data, signatures=True).statement.body
             self.kinds[str(body["kind"])] += 1
             self.participants.add(str(body["who"]))

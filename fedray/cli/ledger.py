@@ -60,11 +60,15 @@ def show(run: str, kind: str | None, user: int | None, number: int | None, runs:
 
 
 def _folder(run: str, runs: Path | None) -> Path:
+    from fedray.errors import InvalidInput
     from fedray.run.folder import RunFolder, runs_folder
 
     if (Path(run) / "entries.jsonl").exists():
         return Path(run)
-    return RunFolder.find(runs_folder(runs), run).ledger
+    folder = RunFolder.find(runs_folder(runs), run)
+    if not folder.ledger.exists():
+        raise InvalidInput(f"Run {folder.path.name} kept no ledger; train with -c ledger.enabled=true to have one.")
+    return folder.ledger
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     }
     for row in rows:
         metrics = "  ".join(f"{name} {number(value)}" for name, value in row["metrics"].items())
-        started = (row["started"] or "").replace("T", " ").removesuffix("+00:00")
+        started = (row["started"] or "")[5:16].replace("T", " ")
         status = f"[{colours[row['status']]}]{row['status']}[/]"
         table.add_row(row["run"], status, row["rounds"], started, metrics)
     Console().print(table)

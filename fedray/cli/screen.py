@@ -4,12 +4,14 @@ import time
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fedray.cli.tables import metrics_table, number
 from fedray.run.events import (
     CohortDone,
     Evaluated,
+    Notice,
     Preparing,
     RoundClosed,
     RoundStarted,
@@ -54,6 +56,8 @@ class Screen:
             case Evaluated():
                 self._tested[event.round] = event.metrics
                 self._lines()
+            case Notice():
+                self._print(f"[yellow]{escape(event.text)}[/]")
             case WorkerDied():
                 self._print(f"[yellow]worker {event.worker} died; its users are trained again elsewhere[/]")
             case RunEnded():
@@ -79,7 +83,7 @@ class Screen:
         again = f", going on after round {event.resumed_from}" if event.resumed_from else ""
         self._print(f"[bold]{event.app}[/] → {event.folder}")
         self._print(
-            f"{event.rounds} rounds{again}, {event.users_per_round} of {event.users} users a round, "
+            f"{_count(event.rounds, 'round')}{again}, {event.users_per_round} of {event.users} users a round, "
             f"{event.parameters:,} parameters"
         )
 
@@ -117,7 +121,7 @@ class Screen:
         self._print(
             f"round {closed.round:>{len(str(self._rounds()))}}/{self._rounds()}  "
             f"train loss {closed.train_loss:.4f}  {f'test {metrics}  ' if metrics else ''}"
-            f"[dim]{closed.seconds:.1f}s  {_size(closed.bytes_sent)}[/]"
+            f"[dim]{closed.seconds:.1f}s{f'  {_size(closed.bytes_sent)}' if self._console.width >= 100 else ''}[/]"
         )
 
     def _end(self, event: RunEnded) -> None:
@@ -126,7 +130,7 @@ class Screen:
             self._console.print(metrics_table(event.metrics, event.baselines))
         self._print(f"model    {event.folder}/model.safetensors  [dim]sha256 {event.model[:16]}…[/]")
         if event.ledger_head:
-            self._print(f"ledger   fedray ledger verify {event.folder}  [dim]head {event.ledger_head[:16]}…[/]")
+            self._print(f"ledger   fedray ledger verify {event.folder}")
         if event.figures:
             self._print(f"figures  {event.folder}/figures: {', '.join(name.split('/')[-1] for name in event.figures)}")
         seconds = time.monotonic() - self._started

@@ -24,7 +24,7 @@ def watching(as_json: bool) -> Iterator[Sink]:
 
     def sink(event: object) -> None:
         if isinstance(event, RunStarted):
-            begun.append(event.run)
+            begun.append(event.folder)
         (screen.show if screen else _print_json)(event)
 
     ending: tuple[str, int] | None = None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset, default_collate
 
+from fedray.errors import InvalidInput
 from fedray.task import Batch
 
 Indices = NDArray[np.int64]
@@ -26,6 +27,10 @@ class Examples(Protocol):
 
 def examples_of(dataset: Dataset[Batch]) -> Examples:
     """Read a data set by its own ``batch`` method, by slicing tensors, or one item at a time: the fastest it allows."""
+    if not hasattr(dataset, "__len__"):
+        raise InvalidInput(
+            f"The task's data set is of type {type(dataset).__name__}; return a PyTorch data set that has a length."
+        )
     if hasattr(dataset, "batch"):
         return cast(Examples, dataset)
     if isinstance(dataset, TensorDataset):

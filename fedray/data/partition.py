@@ -6,7 +6,7 @@ label value, the plainest non-IID split (one family of velocity models per user)
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,13 +117,21 @@ def divide(by: PartitionBy, examples: int, labels: Labels, users: int, seed: int
             f"The training set has {examples} examples for users.count = {users}; every user needs at least one: "
             f"lower users.count or use more data."
         )
-    if labels is not None and len(labels) != examples:
-        raise InvalidInput(f"The task gives {len(labels)} labels for {examples} training examples; give one for each.")
+    if labels is not None:
+        _check_labels(np.asarray(labels), examples)
     partition = by.divide(examples, labels, users, seed)
     empty = np.flatnonzero(partition.counts() == 0)
     if len(empty):
         raise InvalidInput(f"users.partition {by.name} leaves user {empty[0]} without examples: lower users.count.")
     return partition
+
+
+def _check_labels(labels: NDArray[Any], examples: int) -> None:
+    if labels.shape != (examples,) or labels.dtype.kind not in "iu":
+        raise InvalidInput(
+            f"The task's labels() have shape {labels.shape} and type {labels.dtype} for {examples} training examples; "
+            f"return one integer for each, shape ({examples},)."
+        )
 
 
 def _labels(labels: Labels, name: str) -> NDArray[np.int64]:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save
+from torch import nn
 
 import ledger
 from fedray.app import App
 from fedray.data.examples import Examples, examples_of
 from fedray.data.partition import Partition
+from fedray.errors import InvalidInput
 from fedray.layers.end_user import EndUser
 from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserReport
 from fedray.randomness import seed_torch
@@ -138,4 +140,7 @@ class Node:
 def initial_model(task: Task, seed: int) -> FlatModel:
     """The model every run of this seed starts from."""
     seed_torch(seed, "initial weights")
-    return FlatModel(task.model())
+    module = task.model()
+    if not isinstance(module, nn.Module):
+        raise InvalidInput(f"The task's model() returned {type(module).__name__}; return a torch.nn.Module.")
+    return FlatModel(module)

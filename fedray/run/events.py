@@ -38,6 +38,13 @@ class Preparing:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something a person should know that does not stop the run."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class RoundStarted:
     """A round's cohorts are being handed out."""
 

@@ -1,5 +1,6 @@
 """The end of a run: the model as one file, figures, baselines, and the closing statement in the ledger."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fedray.layers.server import Server
@@ -25,10 +26,9 @@ def finish(
     if record:
         record.close(standing.round, digest)
     tell(sinks, Preparing("drawing figures", 0, 0))
-    with shown_once(plan.app.folder, "after the last round, in baselines() or figures()"):
-        baselines = {
-            name: {key: float(value) for key, value in values.items()} for name, values in plan.task.baselines().items()
-        }
+    safe = f"the trained model is safe in {folder.path / 'model.safetensors'}"
+    with shown_once(plan.app.folder, f"after the last round, in baselines() or figures() ({safe})"):
+        baselines = {name: _numbers(values) for name, values in (plan.task.baselines() or {}).items()}
         figures = _figures(plan, folder)
     ended = RunEnded(
         run=folder.path.name,
@@ -52,7 +52,12 @@ def _figures(plan: Plan, folder: RunFolder) -> list[Path]:
     with writing(str(target)):
         target.mkdir(exist_ok=True)
         drawn = [*draw_curves(folder.history.rounds(), plan.task.headline, target)]
-    return drawn + list(plan.task.figures(plan.model.module, target))
+    drawn += [Path(file) for file in plan.task.figures(plan.model.module, target) or ()]
+    return [file for file in drawn if file.is_relative_to(folder.path)]
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
 
 
 def _last_metrics(folder: RunFolder) -> dict[str, float]:

@@ -48,11 +48,11 @@ class RunFolder:
     @staticmethod
     def find(runs: Path, name: str) -> "RunFolder":
         """A run by path, by name, by the unique beginning of its name, or ``latest``."""
-        if (Path(name) / "run.json").is_file():
+        if name and (Path(name) / "run.json").is_file():
             return RunFolder(Path(name))
         names = [folder.path.name for folder in RunFolder.all(runs)]
         matches = names[-1:] if name == "latest" else [known for known in names if known == name]
-        matches = matches or [known for known in names if known.startswith(name)]
+        matches = matches or [known for known in names if name and known.startswith(name)]
         if len(matches) == 1:
             return RunFolder(runs / matches[0])
         problem = "begins several runs" if matches else "is no run"
@@ -85,16 +85,20 @@ class RunFolder:
     def info(self) -> dict[str, Any]:
         """What ``run.json`` says: app, status, times, result."""
         try:
-            values = json.loads((self.path / "run.json").read_text())
-        except (OSError, ValueError) as error:
+            values = dict(json.loads((self.path / "run.json").read_text()))
+            missing = {"app", "status"} - set(values)
+        except (OSError, ValueError, TypeError) as error:
             raise StorageError(
                 f"Cannot read {self.path / 'run.json'} ({error}); restore it or remove the run."
             ) from None
-        return dict(values)
+        if missing:
+            raise StorageError(f"{self.path / 'run.json'} lacks {', '.join(missing)}; restore it or remove the run.")
+        return values
 
     def update(self, **changes: Any) -> None:
         """Change entries of ``run.json``."""
-        known = self.info() if (self.path / "run.json").exists() else {}
+        file = self.path / "run.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
         write_whole(self.path / "run.json", to_json(known | changes, indent=1).encode())
 
     def status(self) -> Status:
@@ -113,8 +117,9 @@ class RunFolder:
             raise FedrayError(
                 f"Run {self.path.name} is running already; watch it, or end it with 'fedray stop'."
             ) from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
+        with writing(str(self.path / "lock")):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
         self._lock = handle
 
     @contextmanager
@@ -129,7 +134,7 @@ class RunFolder:
 
     def process(self) -> int | None:
         """The process id of the running engine on this machine, None when nobody holds the lock."""
-        with suppress(FileNotFoundError), (self.path / "lock").open("r+") as stream:
+        with suppress(FileNotFoundError), (self.path / "lock").open() as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others who look must not find it taken
             except BlockingIOError:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fedray.errors import StorageError
 from fedray.run.storage import to_json, write_whole, writing
 
 Line = dict[str, Any]
@@ -25,7 +26,10 @@ class History:
         if not self._file.exists():
             return []
         text = self._file.read_text()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        try:
+            return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        except ValueError as error:
+            raise StorageError(f"{self._file} is damaged ({error}); restore it or remove the run.") from None
 
     def rounds(self) -> list[Line]:
         """One line a round, test metrics beside training's, in order of rounds."""

@@ -5,12 +5,13 @@ import torch
 from fedray.errors import InvalidInput
 from fedray.run.checkpoint import newest_checkpoint, save_tensors
 from fedray.run.engine import Standing
+from fedray.run.events import Notice, Sink, tell
 from fedray.run.folder import RunFolder
 from fedray.run.plan import Plan
 from fedray.run.record import Record
 
 
-def pick_up(plan: Plan, folder: RunFolder) -> tuple[Standing, Record | None]:
+def pick_up(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> tuple[Standing, Record | None]:
     """Load the newest checkpoint into the plan's model and open the ledger, or begin both."""
     checkpoint = newest_checkpoint(folder.checkpoints)
     if checkpoint is None:
@@ -19,6 +20,10 @@ def pick_up(plan: Plan, folder: RunFolder) -> tuple[Standing, Record | None]:
         _load(plan, checkpoint.tensors)
         state = checkpoint.state
         standing = Standing(state.round, state.model, state.bytes_sent, state.seconds)
+    trained = max((line["round"] for line in folder.history.lines()), default=0)
+    if trained > standing.round + 1 and plan.recipe.checkpoints.every == 1:
+        lost = f"checkpoints of rounds {standing.round + 1} to {trained} are missing or damaged"
+        tell(sinks, Notice(f"{lost}; going on from round {standing.round}"))
     folder.history.cut_after(standing.round)
     if not plan.recipe.ledger.enabled:
         return standing, None

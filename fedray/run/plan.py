@@ -75,6 +75,10 @@ def summary(plan: Plan, means: Mapping[str, float]) -> dict[str, float]:
         metrics = {name: float(value) for name, value in plan.task.summarise(means).items()}
     for name in metrics:
         _check_name(name)
+    if plan.task.headline not in metrics:
+        raise InvalidInput(
+            f"The task's headline is '{plan.task.headline}', which is none of its metrics ({', '.join(metrics)})."
+        )
     return metrics
 
 
@@ -90,15 +94,14 @@ def _try_batch(task: Task, model: FlatModel) -> dict[str, float]:
     if not len(test):
         raise InvalidInput("The task's test_data() is empty; hold some examples back for testing.")
     model.module.eval()
+    _check_loss(task, task.loss(model.module, train.batch(np.arange(min(2, len(train))))))
     with torch.no_grad():
-        loss = task.loss(model.module, train.batch(np.arange(min(2, len(train)))))
-        if loss.numel() != 1:
-            raise InvalidInput(
-                f"The task's loss() returned shape {tuple(loss.shape)}; return a scalar, such as its mean."
-            )
         size = min(2, len(test))
         means: dict[str, float] = {}
-        for name, values in task.metrics(model.module, test.batch(np.arange(size))).items():
+        metrics = task.metrics(model.module, test.batch(np.arange(size)))
+        if not (isinstance(metrics, Mapping) and all(isinstance(value, torch.Tensor) for value in metrics.values())):
+            raise InvalidInput("The task's metrics() must return a dictionary from names to tensors of shape (B,).")
+        for name, values in metrics.items():
             _check_name(name)
             if tuple(values.shape) != (size,):
                 raise InvalidInput(
@@ -107,6 +110,14 @@ def _try_batch(task: Task, model: FlatModel) -> dict[str, float]:
                 )
             means[name] = float(values.double().mean())
     return means
+
+
+def _check_loss(task: Task, loss: object) -> None:
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        got = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else repr(loss)
+        raise InvalidInput(f"The task's loss() returned {got}; return a scalar tensor, such as a mean.")
+    if type(task).train_step is Task.train_step and not loss.requires_grad:
+        raise InvalidInput("The task's loss() does not depend on the model's parameters; do not detach it.")
 
 
 def virtual_duration(plan: Plan) -> Callable[[object], float]:

@@ -120,8 +120,8 @@ def validate_recipe(task: type[Task], values: dict[str, Any], sources: list[Sour
 
 def _recipe_file(folder: Path, name: str) -> Path:
     file = folder / "recipes" / f"{name}.yaml"
-    if not file.is_file():
-        known = sorted(path.stem for path in (folder / "recipes").glob("*.yaml"))
-        allowed = ", ".join(known) if known else "none: the app has no recipes folder"
+    known = sorted(path.stem for path in (folder / "recipes").glob("*.yaml"))
+    if name not in known:
+        allowed = ", ".join(known) if known else "none, as the app has no recipes folder"
         raise InvalidInput(f"--recipe {name}: there is no {file}; allowed: {allowed}.")
     return file

@@ -17,9 +17,11 @@ from ledger.canonical import Value
 class Record:
     """A run's ledger, open for writing by the server."""
 
-    def __init__(self, book: ledger.Ledger, server: ledger.SigningKey) -> None:
+    def __init__(self, book: ledger.Ledger, server: ledger.SigningKey, users_secret: bytes) -> None:
         self._book = book
         self._server = server
+        self.users_secret = users_secret
+        """From which the keys of simulated users and of nodes derive."""
         self.registered = set(book.users)
         """Users whose data the ledger knows."""
         self._round: dict[int, CohortResult] = {}
@@ -29,13 +31,13 @@ class Record:
         """Begin the ledger of a run in ``folder``, or go on with it from ``round``, whose model is ``model``."""
         digest = sha256(recipe).hexdigest()
         with _plainly():
-            server = _keys(keys)
+            server, users = _keys(keys)
             try:
                 book = ledger.Ledger.open(folder)
             except ledger.NotALedger:
                 run, by = folder.parent.name, f"fedray {__version__}"
                 book = ledger.Ledger.create(folder, run, server, run=run, recipe=digest, created_by=by)
-        record = Record(book, server)
+        record = Record(book, server, users.seed)
         if book.published:
             record._state("run.resume", round=round, model=model)
         record._state("algorithm.publish", app=app.file.name, code=app.code_digest(), recipe=digest, model=model)
@@ -83,13 +85,13 @@ class Record:
             self._book.append([ledger.sign(self._server, kind, self._book.origin, **fields)], check=False)
 
 
-def _keys(folder: Path) -> ledger.SigningKey:
-    """The server's key; made at the first call, beside the secret from which the simulated users' keys derive."""
+def _keys(folder: Path) -> tuple[ledger.SigningKey, ledger.SigningKey]:
+    """The server's key, and the secret from which the simulated users' keys derive; made at the first call."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for name in ("users.key", "server.key"):
         if not (folder / name).exists():
             ledger.SigningKey.generate().save(folder / name)
-    return ledger.SigningKey.load(folder / "server.key")
+    return ledger.SigningKey.load(folder / "server.key"), ledger.SigningKey.load(folder / "users.key")
 
 
 class _plainly:
@@ -102,4 +104,4 @@ class _plainly:
         if isinstance(error, ledger.LedgerIOError):
             raise StorageError(f"The run's ledger could not be written: {error}") from error
         if isinstance(error, ledger.LedgerError):
-            raise FedrayError(f"The run's ledger refused a statement: {error}") from error
+            raise FedrayError(f"The run's ledger cannot go on: {error}") from error

@@ -22,6 +22,7 @@ from fedray.run.folder import RunFolder, timestamp
 from fedray.run.pick_up import pick_up, unevaluated
 from fedray.run.plan import Plan, make_plan, virtual_duration
 from fedray.run.recipe import Recipe, read_recipe, validate_recipe
+from fedray.run.record import Record
 from fedray.run.storage import to_json, write_whole, writing
 from fedray.run.task_failed import shown_once
 from fedray.run.trackers import check_trackers, trackers_for
@@ -29,7 +30,6 @@ from fedray.runtime.in_process import InProcessRuntime
 from fedray.runtime.interface import Runtime
 from fedray.task import Task
 from fedray.training.allocator import keep_freed_memory
-from ledger import SigningKey
 
 
 def submit(
@@ -89,21 +89,20 @@ def recipe_text(recipe: Recipe) -> str:
 
 def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
     keep_freed_memory()
-    with status_written(folder), trackers_for(plan.recipe, folder.path) as trackers:
+    with status_written(folder), stop_signals(), trackers_for(plan.recipe, folder.path) as trackers:
         watchers = [*sinks, *trackers, _event_log(folder.path / "events.jsonl")]
-        standing, record = pick_up(plan, folder)
+        standing, record = pick_up(plan, folder, watchers)
         tell(watchers, _started(plan, folder, standing.round))
         runtime = _runtime(plan, folder, watchers)
         try:
-            build = partial(Node, _node_setup(plan, folder))
+            build = partial(Node, _node_setup(plan, folder, record))
             workers = runtime.start(plan.recipe.workers, len(plan.cohorts(1)), build)
             tell(watchers, RuntimeStarted(plan.recipe.runtime, workers))
-            with stop_signals():
-                server = Server(plan.model.copy(), plan.recipe.strategy)
-                engine = Engine(plan, folder, runtime, server, record, standing, watchers)
-                engine.run(evaluate_first=unevaluated(plan, folder, standing.round))
-                runtime.stop()
-                return finish(plan, folder, server, record, standing, watchers)
+            server = Server(plan.model.copy(), plan.recipe.strategy)
+            engine = Engine(plan, folder, runtime, server, record, standing, watchers)
+            engine.run(evaluate_first=unevaluated(plan, folder, standing.round))
+            runtime.stop()
+            return finish(plan, folder, server, record, standing, watchers)
         finally:
             runtime.stop()
             if record:
@@ -119,7 +118,7 @@ def _runtime(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> Runtime:
     return RayRuntime(folder.path / "ray.log")
 
 
-def _node_setup(plan: Plan, folder: RunFolder) -> NodeSetup:
+def _node_setup(plan: Plan, folder: RunFolder, record: Record | None) -> NodeSetup:
     recipe = plan.recipe
     return NodeSetup(
         app_folder=plan.app.folder,
@@ -132,7 +131,7 @@ def _node_setup(plan: Plan, folder: RunFolder) -> NodeSetup:
         threads=recipe.threads_per_worker,
         evaluation_batch=recipe.evaluation.batch_size,
         log=folder.path.name,
-        secret=SigningKey.load(folder.path / "keys" / "users.key").seed if recipe.ledger.enabled else None,
+        secret=record.users_secret if record else None,
     )
 
 

@@ -31,7 +31,7 @@ def shown_once(app: Path, where: str) -> Iterator[None]:
         yield
     except FedrayError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         error.add_note(where)
         raise TaskFailed(Failure.of(error), app) from error
 

@@ -56,4 +56,4 @@ class Failure:
     def own_first(self, folder: Path) -> tuple[Frame, ...]:
         """The frames inside ``folder`` (the user's code), innermost first; all frames when none is."""
         own = tuple(frame for frame in self.frames if Path(frame.file).is_relative_to(folder))
-        return tuple(reversed(own or self.frames))
+        return tuple(reversed(own or [frame for frame in self.frames if frame.function != "shown_once"]))

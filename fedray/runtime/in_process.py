@@ -38,7 +38,7 @@ class InProcessRuntime:
         workers = workers or (at_most if self._duration else 1)
         try:
             self._object = build("node-0")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = Failure.of(error)
             self._deliver(0.0, lambda: CallFailed(0, None, failure))
             return workers
@@ -56,7 +56,7 @@ class InProcessRuntime:
         def run() -> RuntimeEvent:
             try:
                 return CallDone(worker, tag, getattr(self._object, method)(*arguments))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return CallFailed(worker, tag, Failure.of(error))
 
         self._deliver(self._duration(tag) if self._duration else 0.0, run)

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from fedray.cli.main import main
-from fedray.errors import EXIT_FAILED, EXIT_INVALID, EXIT_IO
+from fedray.errors import EXIT_INVALID, EXIT_IO
 from fedray.run.folder import RunFolder
 
 
@@ -54,7 +54,7 @@ def test_a_run_that_has_finished_cannot_be_resumed(tmp_path):
 def test_a_run_that_does_not_run_cannot_be_stopped(tmp_path):
     (tmp_path / "over").mkdir()
     RunFolder(tmp_path / "over").update(status="failed", app="blobs")
-    assert_one_sentence(run("stop", "over", "--runs", tmp_path), EXIT_FAILED, "is not running", "it is failed")
+    assert_one_sentence(run("stop", "over", "--runs", tmp_path), EXIT_INVALID, "is not running", "it is failed")
 
 
 def test_a_place_that_cannot_hold_runs(make_app, tmp_path):
@@ -98,4 +98,4 @@ def test_a_folder_that_holds_no_ledger(tmp_path):
     (tmp_path / "run").mkdir()
     RunFolder(tmp_path / "run").update(status="finished", app="blobs")
     for verb in ("verify", "show"):
-        assert_one_sentence(run("ledger", verb, "run", "--runs", tmp_path), EXIT_INVALID, "entries.jsonl")
+        assert_one_sentence(run("ledger", verb, "run", "--runs", tmp_path), EXIT_INVALID, "kept no ledger")

@@ -127,5 +127,5 @@ def test_dividing_by_labels_needs_labels(by):
 
 
 def test_a_wrong_number_of_labels_is_refused():
-    with pytest.raises(InvalidInput, match="3 labels for 10 training examples"):
+    with pytest.raises(InvalidInput, match=r"shape \(3,\) .* for 10 training examples"):
         divide(Iid(), 10, np.zeros(3, np.int64), 2, 0)

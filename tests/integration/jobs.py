@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,11 @@ def make_app(folder: Path) -> Path:
     return folder
 
 
+def heed_ctrl_c() -> None:
+    """What a terminal gives a command: a shell's background job would be born with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Job:
     """A running ``fedray`` command."""
 
@@ -54,7 +60,13 @@ class Job:
         command = [sys.executable, "-m", "fedray", *map(str, arguments), "--format", "json"]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
-            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=cwd,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,
         )
         self.events: list[dict[str, Any]] = []
 

@@ -366,7 +366,8 @@ def test_an_input_output_error_of_the_tasks_figures_is_the_tasks_own(make_app, t
 
 @pytest.mark.parametrize("number", ["np.float64(0.25)", "np.float32(0.25)", "torch.tensor(0.25)", "1"])
 def test_metrics_and_baselines_may_be_any_kind_of_number(make_app, train, number):
-    code = f"class Variant(Blobs):\n    def summarise(self, means):\n        return {{'score': {number}}}\n"
+    code = "class Variant(Blobs):\n    headline = 'score'\n"
+    code += f"    def summarise(self, means):\n        return {{'score': {number}}}\n"
     code += f"    def baselines(self):\n        return {{'none': {{'score': {number}}}}}\n"
     run = train(make_app(code, task="Variant"), "rounds=1")
     value = float(run.ended.metrics["score"])

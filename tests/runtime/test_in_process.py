@@ -143,15 +143,25 @@ def test_stopping_forgets_what_was_not_yet_done():
     assert made[0].calls == []
 
 
-@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_is_no_failure_of_the_task(interrupt):
-    class Interrupted(Counter):
+def raising(error: type[BaseException]) -> InProcessRuntime:
+    """A runtime with one call under way that raises."""
+
+    class Raising(Counter):
         def add(self, number: int) -> int:
-            raise interrupt
+            raise error
 
     runtime = InProcessRuntime()
-    runtime.start(1, 1, Interrupted)
+    runtime.start(1, 1, Raising)
     runtime.next_event()
     runtime.call(0, None, "add", 1)
-    with pytest.raises(interrupt):
-        runtime.next_event()
+    return runtime
+
+
+def test_an_interrupt_is_no_failure_of_the_task():
+    with pytest.raises(KeyboardInterrupt):
+        raising(KeyboardInterrupt).next_event()
+
+
+def test_a_task_that_exits_is_a_failure_and_no_silent_success():
+    event = raising(SystemExit).next_event()
+    assert isinstance(event, CallFailed) and event.failure.kind == "SystemExit"

@@ -76,7 +76,10 @@ def split_last(pairs: Sequence[FilePair], test_files: int) -> tuple[list[FilePai
 
 def _split(pairs: Sequence[FilePair], is_test: Sequence[bool], rule: str) -> tuple[list[FilePair], list[FilePair]]:
     if all(is_test) or not any(is_test):
-        raise InvalidInput(f"{len(pairs)} files cannot be divided for training and testing: {rule}; add files.")
+        raise InvalidInput(
+            f"{len(pairs)} files cannot be divided for training and testing: {rule}; "
+            f"add files, or set -c task.test_files=N."
+        )
     marked = list(zip(pairs, is_test, strict=True))
     return [pair for pair, test in marked if not test], [pair for pair, test in marked if test]
 

@@ -27,7 +27,10 @@ class NpyFile:
         if dtype != np.dtype("<f4") or fortran_order:
             raise InvalidInput(f"{path} holds {dtype} values: save it as little-endian float32 in C order.")
         if shape[1:] != sample_shape or not shape[0]:
-            raise InvalidInput(f"{path} has shape {shape}, but the survey needs (samples, {str(sample_shape)[1:]}.")
+            raise InvalidInput(
+                f"{path} has shape {shape}, but the survey needs (samples, {str(sample_shape)[1:]}; "
+                f"choose the survey that fits: OpenFWI's own files need --recipe full."
+            )
         expected, actual = offset + 4 * int(np.prod(shape)), path.stat().st_size
         if actual != expected:
             raise InvalidInput(f"{path} is {actual} bytes long but should be {expected}, it is damaged: {FIX}.")

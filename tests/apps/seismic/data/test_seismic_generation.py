@@ -56,10 +56,16 @@ def make(folder: Path, samples: int = 5, seed: int = 7, samples_per_file: int = 
     return folder
 
 
+def heed_ctrl_c() -> None:
+    """What a terminal gives a command: a shell's background job would be born with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, samples: int = 100, nt: int = 400, workers: int = 2, before: str = "") -> subprocess.Popen[str]:
     script = SCRIPT.format(samples=samples, nt=nt, workers=workers, before=before, app=APP)
     command = [sys.executable, "-c", script, str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_ctrl_c)
 
 
 def wait_for_a_file(process: subprocess.Popen[str]) -> None:
