@@ -89,7 +89,7 @@ def recipe_text(recipe: Recipe) -> str:
 
 def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
     keep_freed_memory()
-    with status_written(folder), stop_signals(), trackers_for(plan.recipe, folder.path) as trackers:
+    with status_written(folder), trackers_for(plan.recipe, folder.path) as trackers:
         watchers = [*sinks, *trackers, _event_log(folder.path / "events.jsonl")]
         standing, record = pick_up(plan, folder, watchers)
         tell(watchers, _started(plan, folder, standing.round))
@@ -98,11 +98,12 @@ def _run(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> RunEnded:
             build = partial(Node, _node_setup(plan, folder, record))
             workers = runtime.start(plan.recipe.workers, len(plan.cohorts(1)), build)
             tell(watchers, RuntimeStarted(plan.recipe.runtime, workers))
-            server = Server(plan.model.copy(), plan.recipe.strategy)
-            engine = Engine(plan, folder, runtime, server, record, standing, watchers)
-            engine.run(evaluate_first=unevaluated(plan, folder, standing.round))
-            runtime.stop()
-            return finish(plan, folder, server, record, standing, watchers)
+            with stop_signals():
+                server = Server(plan.model.copy(), plan.recipe.strategy)
+                engine = Engine(plan, folder, runtime, server, record, standing, watchers)
+                engine.run(evaluate_first=unevaluated(plan, folder, standing.round))
+                runtime.stop()
+                return finish(plan, folder, server, record, standing, watchers)
         finally:
             runtime.stop()
             if record:

@@ -8,14 +8,11 @@ events of a replaced actor that arrive late are dropped by its generation number
 import logging
 import os
 import queue
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,19 +120,17 @@ class RayRuntime:
         for host in self._hosts:
             ray.kill(host)
         self._hosts.clear()
-        with _our_signal_handlers():
-            ray.shutdown()
+        ray.shutdown()
 
     def _connect(self, workers: int | None, at_most: int) -> int:
         ray_worker.print_to_stdstream = self._route  # Ray prints worker deaths to stdout whatever log_to_driver says
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         address = reachable_cluster()
-        with _our_signal_handlers():
-            if address:
-                ray.init(address=address, **quiet)
-            else:
-                cpus = max(workers or 1, available_cpus())
-                ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_LOCAL, **quiet)
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            cpus = max(workers or 1, available_cpus())
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **_LOCAL, **quiet)
         there = int(ray.cluster_resources().get("CPU", 0))
         if there < (workers or 1):
             ray.shutdown()
@@ -165,20 +160,6 @@ class RayRuntime:
             self._events.put((generation, _event(worker, tag, future)))
 
         answer.future().add_done_callback(completed)
-
-
-@contextmanager
-def _our_signal_handlers() -> Iterator[None]:
-    """Put back our handlers: ray.init installs its own, and ray.shutdown drops whatever there is."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
 
 
 def reachable_cluster() -> str | None:
