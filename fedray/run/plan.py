@@ -11,7 +11,7 @@ import torch
 from fedray.app import App
 from fedray.architectures.cohorts import cut_cohorts, select_users
 from fedray.architectures.work import EvaluateShard, TrainCohort
-from fedray.data.examples import examples_of
+from fedray.data.examples import Examples, examples_of
 from fedray.data.partition import Partition, divide
 from fedray.errors import InvalidInput
 from fedray.layers.node import initial_model
@@ -57,14 +57,15 @@ def make_plan(app: App, recipe: Recipe, task: Task, progress: Progress) -> Plan:
     torch.set_num_threads(recipe.threads_per_worker)
     with shown_once(app.folder, "while preparing the data"):
         task.prepare(progress)
-        examples = examples_of(task.train_data())
+        train = examples_of(task.train_data())
         labels = task.labels()
-    partition = divide(recipe.users.partition, len(examples), labels, recipe.users.count, recipe.seed)
+    partition = divide(recipe.users.partition, len(train), labels, recipe.users.count, recipe.seed)
     with shown_once(app.folder, "while building the model"):
         model = initial_model(task, recipe.seed)
     with shown_once(app.folder, "on a trial batch, before round 1"):
-        means = _try_batch(task, model)
-    plan = Plan(app, recipe, task, partition, model, len(examples_of(task.test_data())))
+        test = examples_of(task.test_data())
+        means = _try_batch(task, model, train, test)
+    plan = Plan(app, recipe, task, partition, model, len(test))
     summary(plan, means)
     return plan
 
@@ -89,8 +90,7 @@ def _check_name(name: str) -> None:
         raise InvalidInput(f"The task's metric '{name}' has the name of a column of the history; choose another.")
 
 
-def _try_batch(task: Task, model: FlatModel) -> dict[str, float]:
-    train, test = examples_of(task.train_data()), examples_of(task.test_data())
+def _try_batch(task: Task, model: FlatModel, train: Examples, test: Examples) -> dict[str, float]:
     if not len(test):
         raise InvalidInput("The task's test_data() is empty; hold some examples back for testing.")
     model.module.eval()
