@@ -6,8 +6,8 @@ integers of at most 53 bits, booleans, null, lists and objects. Floats are left 
 
 import json
 import re
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 from ledger.errors import Refused
 
@@ -15,15 +15,18 @@ Value: TypeAlias = "str | int | bool | list[Value] | Mapping[str, Value] | None"
 
 MAX_INT = 2**53 - 1
 MAX_DEPTH = 16
-_KEY = re.compile(r"[a-z0-9_]+")
+_KEYS = re.compile(r"[a-z0-9_]*")
+# Exact types: a subclass (an enum, a numpy scalar) may print as something else than it compares to.
+_PLAIN = frozenset({str, bool, type(None)})
+_parse = json.JSONDecoder().raw_decode  # as json.loads, but for blanks around the value and what follows it
+_spell = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def encode(value: Value) -> bytes:
     """The only spelling of `value`, in UTF-8; Refused for anything outside the subset."""
     _check(value, depth=0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:
-        return text.encode("utf-8")
+        return _spell(value).encode("utf-8")
     except UnicodeEncodeError as error:
         raise Refused("a string holds half a surrogate pair; only text that UTF-8 can carry is allowed.") from error
 
@@ -34,7 +37,7 @@ def decode(data: bytes) -> Value:
     Comparing the bytes settles duplicate keys, key order, blanks, escapes, "-0" and trailing bytes in one step.
     """
     try:
-        value: Value = json.loads(data.decode("utf-8"))
+        value: Value = _parse(data.decode("utf-8"))[0]
     except (ValueError, RecursionError) as error:
         raise Refused(f"these bytes are not JSON ({error}); write them with ledger.canonical.encode.") from error
     if encode(value) != data:
@@ -43,25 +46,34 @@ def decode(data: bytes) -> Value:
 
 
 def _check(value: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise Refused(f"the value is nested deeper than {MAX_DEPTH} levels; flatten it.")
-    # Exact types: a subclass (an enum, a numpy scalar) may print as something else than it compares to.
-    if value is None or type(value) in (str, bool):
-        return
-    if type(value) is int:
-        if abs(value) > MAX_INT:
-            raise Refused("an integer is out of range; up to 2**53 - 1 is allowed, so write larger ones as strings.")
+    """Refused for what has no spelling. Written to be quick: it sees every value that is signed, recorded or read."""
+    if type(value) is dict:
+        _check_keys(value)
+        items: Iterable[object] = value.values()
     elif type(value) is list:
-        for item in value:
-            _check(item, depth + 1)
-    elif type(value) is dict:
-        for key, item in value.items():
-            _check_key(key)
-            _check(item, depth + 1)
+        items = value
     else:
-        raise Refused(f"a {type(value).__name__} has no canonical form; write it as a string or an integer.")
+        items = (value,)
+        depth -= 1
+    for item in items:
+        kind = type(item)
+        if depth >= MAX_DEPTH:
+            raise Refused(f"the value is nested deeper than {MAX_DEPTH} levels; flatten it.")
+        if kind is int:
+            if not -MAX_INT <= item <= MAX_INT:  # type: ignore[operator]
+                raise Refused("an integer is out of range; up to 2**53 - 1 is allowed, so write larger ones as text.")
+        elif kind is dict or kind is list:
+            _check(item, depth + 1)
+        elif kind not in _PLAIN:
+            raise Refused(f"a {kind.__name__} has no canonical form; write it as a string or an integer.")
 
 
-def _check_key(key: object) -> None:
-    if type(key) is not str or not _KEY.fullmatch(key):
-        raise Refused(f"the key {key!r} is not allowed; use lower-case letters, digits and underscores.")
+def _check_keys(value: dict[Any, object]) -> None:
+    """All keys in one go: joined they consist of the allowed characters, and none is empty."""
+    try:
+        fits = _KEYS.fullmatch("".join(value)) is not None and "" not in value
+    except TypeError:
+        fits = False
+    if not fits:
+        wrong = next(key for key in value if type(key) is not str or not key or not _KEYS.fullmatch(key))
+        raise Refused(f"the key {wrong!r:.100} is not allowed; use lower-case letters, digits and underscores.")

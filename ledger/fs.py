@@ -1,7 +1,7 @@
-"""Everything the ledger does to a disk: exclusive creation, locked append, and cutting a torn tail.
+"""Everything the ledger does to a disk, and the only module that writes.
 
-The caller's promise "this entry is durable" rests on three orders: data before its name (create), data before the
-return (append), and nothing left behind that was not promised (an append that fails is undone).
+A promise "this is durable" rests on orders kept here: data before its name, a name before its folder, and all of
+it before the return. `Disk` is handed to whoever writes, so that tests can put one in its place that fails.
 """
 
 import errno
@@ -9,7 +9,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ledger.errors import LedgerIOError
@@ -28,84 +28,167 @@ def reported(what: str) -> Iterator[None]:
         ) from error
 
 
-def make_folder(path: Path) -> None:
-    """Make the folder and those above it, durably, as far as they are missing; LedgerIOError when the disk refuses."""
-    with reported(f"making the folder {path}"):
-        if not path.is_dir():
-            make_folder(path.parent)
-            path.mkdir(exist_ok=True)
-            _sync_folder(path.parent)
+def read(path: Path) -> bytes | None:
+    """The file's bytes, None when there is no such file; LedgerIOError when it cannot be read."""
+    with reported(f"reading {path}"):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
 
 
-def create(path: Path, data: bytes, mode: int) -> None:
-    """Make a new file that appears whole or not at all, with permission bits `mode`; never replaces one.
+class Disk:
+    """The real disk. Every method raises LedgerIOError when the system refuses."""
 
-    Raises LedgerIOError when `path` exists or the disk refuses.
-    """
-    with reported(f"creating {path}"):
+    def make_folder(self, path: Path) -> None:
+        """Make the folder and those above it, durably, as far as they are missing."""
+        with reported(f"making the folder {path}"):
+            if not path.is_dir():
+                self.make_folder(path.parent)
+                path.mkdir(exist_ok=True)
+                self.sync_folder(path.parent)
+
+    def create(self, path: Path, data: bytes, mode: int = 0o644) -> None:
+        """Make a new file that appears whole or not at all, with permission bits `mode`; never replaces one."""
+        with reported(f"creating {path}"):
+            name = self._temporary(path, data, mode)
+            try:
+                os.link(name, path)  # unlike a rename, a link does not replace what is there
+            except FileExistsError as error:
+                raise LedgerIOError(
+                    f"{path} exists already and is never overwritten; choose another path or remove it."
+                ) from error
+            finally:
+                Path(name).unlink()
+            self.sync_folder(path.parent)
+
+    def replace(self, path: Path, data: bytes, mode: int = 0o644) -> None:
+        """Give the file new content: after a crash it has the old or the new one, whole."""
+        with reported(f"writing {path}"):
+            name = self._temporary(path, data, mode)
+            try:
+                Path(name).replace(path)
+            except BaseException:
+                Path(name).unlink()
+                raise
+            self.sync_folder(path.parent)
+
+    def write_immutable(self, path: Path, data: bytes) -> None:
+        """Write a file that nothing refers to yet and whose content can be no other, without the way round by a rename.
+
+        A crash may leave part of it; writing it again mends that. Its folder must exist.
+        """
+        with reported(f"writing {path}"):
+            try:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            except FileExistsError:
+                if path.read_bytes() != data:
+                    self.replace(path, data)
+                    return
+                handle = os.open(path, os.O_WRONLY)  # a crash may have come before its fsync
+                data = b""
+            try:
+                _write_all(handle, data, 0)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            self.sync_folder(path.parent)
+
+    def append(self, handle: int, data: bytes, at: int) -> None:
+        """Write `data` behind the first `at` bytes and wait for the disk; on failure, try to undo it and raise."""
+        with reported("appending to the journal"):
+            size = os.fstat(handle).st_size
+            if size != at:
+                raise LedgerIOError(
+                    f"the journal has {size} bytes instead of {at}: something else changed it; verify it, then reopen."
+                )
+            try:
+                _write_all(handle, data, at)
+                os.fdatasync(handle)
+            except BaseException:  # an interrupt, too, should not leave entries that were never acknowledged
+                with suppress(OSError):
+                    os.ftruncate(handle, at)
+                raise
+
+    def cut(self, path: Path, size: int) -> None:
+        """Shorten the file to its first `size` bytes, durably."""
+        with reported(f"cutting the unfinished end of {path}"):
+            handle = os.open(path, os.O_WRONLY)
+            try:
+                os.ftruncate(handle, size)
+                os.fdatasync(handle)
+            finally:
+                os.close(handle)
+
+    def open(self, path: Path) -> int:
+        """A descriptor for `append`."""
+        with reported(f"opening {path} for writing"):
+            return os.open(path, os.O_WRONLY)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, durably; one that is not there is no error."""
+        with reported(f"removing {path}"):
+            path.unlink(missing_ok=True)
+            self.sync_folder(path.parent)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder of files that nothing needs any more; none there is no error."""
+        with reported(f"removing {path}"):
+            if path.is_dir():
+                for file in path.iterdir():
+                    file.unlink()
+                path.rmdir()
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Move a file or folder to a name of the same folder, durably."""
+        with reported(f"renaming {old} to {new.name}"):
+            old.rename(new)
+            self.sync_folder(new.parent)
+
+    def sync_folder(self, folder: Path) -> None:
+        """A new name is durable only once its folder is."""
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _temporary(self, path: Path, data: bytes, mode: int) -> str:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600 from birth
         try:
-            _fill(handle, data, mode)
-            os.link(name, path)  # unlike a rename, a link does not replace what is there
-        except FileExistsError as error:
-            raise LedgerIOError(
-                f"{path} exists already and is never overwritten; choose another path or remove it."
-            ) from error
-        finally:
+            try:
+                os.fchmod(handle, mode)
+                _write_all(handle, data, 0)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except BaseException:
             Path(name).unlink()
-        _sync_folder(path.parent)
+            raise
+        return name
 
 
-def open_locked(path: Path) -> int:
-    """A descriptor for reading and writing that holds the file's one write lock until it is closed.
+DISK = Disk()
 
-    Raises LedgerIOError at once, without waiting, when another process holds the lock.
+
+def lock(folder: Path) -> int:
+    """A descriptor that holds the folder's one write lock until it is closed.
+
+    Raises LedgerIOError at once, without waiting, when another writer holds the lock.
     """
-    with reported(f"opening {path} for writing"):
-        handle = os.open(path, os.O_RDWR)
+    with reported(f"locking {folder}"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
             raise LedgerIOError(
-                f"{path} is open in another writer; a ledger has one at a time, so stop that one first."
+                f"{folder} is open in another writer; a ledger has one at a time, so stop that one first."
             ) from error
-        return handle
-
-
-def append(handle: int, data: bytes, at: int) -> None:
-    """Write `data` behind the first `at` bytes and wait for the disk; on any failure the file is `at` bytes again.
-
-    Raises LedgerIOError when the disk refuses, or when the file is not `at` bytes long because someone else changed it.
-    """
-    with reported("appending to the ledger"):
-        size = os.fstat(handle).st_size
-        if size != at:
-            raise LedgerIOError(
-                f"the ledger has {size} bytes instead of {at}: something else changed it; verify it, then reopen."
-            )
-        try:
-            _write_all(handle, data, at)
-            os.fdatasync(handle)
-        except BaseException:  # an interrupt, too, must not leave entries that were never acknowledged
-            os.ftruncate(handle, at)
+        except BaseException:
+            os.close(handle)
             raise
-
-
-def cut(handle: int, size: int) -> None:
-    """Shorten the file to its first `size` bytes, durably."""
-    with reported("cutting the torn last line"):
-        os.ftruncate(handle, size)
-        os.fdatasync(handle)
-
-
-def _fill(handle: int, data: bytes, mode: int) -> None:
-    try:
-        os.fchmod(handle, mode)
-        _write_all(handle, data, 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return handle
 
 
 def _write_all(handle: int, data: bytes, at: int) -> None:
@@ -116,12 +199,3 @@ def _write_all(handle: int, data: bytes, at: int) -> None:
         if written == 0:
             raise OSError(errno.EIO, "the disk took no bytes")
         rest, at = rest[written:], at + written
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is durable only once its folder is."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -69,9 +69,9 @@ class SigningKey:
         """The 64-byte signature over `payload`."""
         return self._private.sign(payload)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, disk: fs.Disk = fs.DISK) -> None:
         """Write the key to a new file of mode 0600; LedgerIOError when `path` exists or the disk refuses."""
-        fs.create(Path(path), b"fedray-ledger-key/v1 " + self.seed.hex().encode() + b"\n", mode=0o600)
+        disk.create(Path(path), b"fedray-ledger-key/v1 " + self.seed.hex().encode() + b"\n", mode=0o600)
 
     @classmethod
     def load(cls, path: str | Path) -> "SigningKey":

@@ -1,107 +1,151 @@
-"""The ledger a server writes: a folder with `entries.jsonl`, made whole batch by whole batch.
+"""The sequencer: many callers, one order, one flush for all who wait (group commit).
 
-An acknowledged batch is on the disk. Of a batch whose process died, the first entries may be there or none: nobody was
-promised any. After an error the ledger is closed, since only a fresh reading tells what the disk holds.
+An append returns when its entry is durable and inside a signed checkpoint, never before. That is published at once when
+nobody waits, else ten times a second. After any error of the disk this writer stops, and opening the ledger again
+recovers it. One thread writes; callers may be threads or coroutines, so the class serves as a Ray actor as it is.
 """
 
-import os
-import time
-from collections.abc import Iterable
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from ledger import fs
-from ledger.errors import LedgerIOError, NotALedger
-from ledger.history import Head, History
+from ledger.batch import Receipts, Request, deliver
+from ledger.checkpoint import Checkpoint
+from ledger.create import create
+from ledger.errors import LedgerError, LedgerIOError
+from ledger.fs import DISK, Disk
 from ledger.keys import SigningKey
-from ledger.reader import entries_file, existing_file, read_lines
-from ledger.statements import Statement, check_signature, sign
+from ledger.note import Signature
+from ledger.receipt import Receipt
+from ledger.state import State
+from ledger.statements import Statement
+from ledger.writer import Cosign, Writer
+
+LINGER_SECONDS = 0.002
+"""How long a batch waits for callers that the last batch let go, when those were several."""
+PUBLISH_SECONDS = 0.1
+"""How far publication may lag behind acknowledgement while callers keep the writer busy."""
 
 
-class Ledger:
-    """The one writer of a ledger, for one thread; use as a context manager or `close` it."""
+class Log:
+    """The one writer of a ledger; use as a context manager or `close` it."""
 
-    def __init__(self, path: str | Path) -> None:
-        """Use Ledger.create or Ledger.open."""
-        self.path = Path(path)
-        self.cut_bytes = 0  # length of a torn last line that opening removed
-        self._history = History()
-        self._handle = fs.open_locked(existing_file(path))
-        try:
-            self._load()
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, writer: Writer) -> None:
+        """Use Log.create or Log.open."""
+        self._writer = writer
+        self._wake = threading.Condition()
+        self._queue: deque[Request] = deque()
+        self._chores: deque[tuple[Future[bytes], Callable[[], bytes]]] = deque()
+        self._closing = False
+        self._expected = 1
+        self._thread = threading.Thread(target=self._work, name="fedray-ledger", daemon=True)
+        self._thread.start()
 
     @classmethod
     def create(
-        cls, path: str | Path, origin: str, key: SigningKey, *, run: str, recipe: str, created_by: str
-    ) -> "Ledger":
-        """Make the folder `path` a ledger named `origin` whose server is `key`, and open it.
+        cls, path: str | Path, origin: str, key: SigningKey, *, keys: str | Path | None = None, disk: Disk = DISK
+    ) -> "Log":
+        """Make the folder `path` a ledger named `origin`, operated by `key`, and open it; entry 0 must be a genesis.
 
-        The genesis states the run's id, the recipe's SHA-256 (hex) and the version of what made it.
-        Raises Refused for an ill-formed field, LedgerIOError when there is a ledger already or it cannot be written.
+        The key and the newest head are kept in the folder `keys` ($FEDRAY_KEYS or ~/.config/fedray/keys).
+        Raises Refused for an ill-formed origin, LedgerIOError when there is a ledger already or it cannot be written.
         """
-        genesis = sign(key, "genesis", origin, run=run, recipe=recipe, created_by=created_by)
-        data = History().extend(genesis, _now())
-        fs.make_folder(Path(path))
-        fs.create(entries_file(path), data + b"\n", mode=0o644)
-        return cls(path)
+        create(path, origin, key, keys, disk)
+        return cls.open(path, keys=keys, disk=disk)
 
     @classmethod
-    def open(cls, path: str | Path) -> "Ledger":
-        """Open the ledger in the folder `path` to append to it.
+    def open(
+        cls,
+        path: str | Path,
+        key: SigningKey | None = None,
+        *,
+        keys: str | Path | None = None,
+        cosign: Cosign | None = None,
+        disk: Disk = DISK,
+    ) -> "Log":
+        """Open the ledger in the folder `path` to append to it, and recover what a crash left.
 
-        A torn last line is cut, and `cut_bytes` says how long it was. Links and rules are checked; signatures are not,
-        that is for `verify`. Raises NotALedger, Tampered at the first bad entry, LedgerIOError when another writer has
-        it or the disk refuses.
+        `key`: the operator's; without it, the one in the folder `keys`. `cosign` asks witnesses for cosignatures before
+        a checkpoint is published. Raises NotALedger, RolledBack when the ledger is behind its signed head or differs
+        from it, Tampered for damaged files, LedgerIOError when another writer has it or the disk refuses.
         """
-        return cls(path)
+        return cls(Writer(path, key, keys, cosign, disk))
 
     @property
     def origin(self) -> str:
         """The log's name, which every statement carries."""
-        return self._history.rules.log
+        return self._writer.origin
 
     @property
-    def users(self) -> frozenset[int]:
-        """The users whose data is registered."""
-        return frozenset(self._history.rules.users)
+    def size(self) -> int:
+        """Entries that are durable and signed for."""
+        return self._writer.head.size
 
     @property
-    def published(self) -> bool:
-        """Whether an algorithm, and with it the initial model, has been published."""
-        return bool(self._history.rules.models)
+    def state(self) -> State:
+        """What the entries say, as far as they are sequenced; read it only between appends."""
+        return self._writer.state
 
-    def head(self) -> Head:
-        """The newest entry; keep its hash somewhere else, and `verify` can tell whether the ledger was rolled back."""
-        return self._history.head()
+    def head(self) -> Checkpoint:
+        """The newest checkpoint; keep it somewhere else, and `verify` can tell whether the ledger was rolled back."""
+        return self._writer.head
 
-    def append(self, statements: Iterable[Statement], *, check: bool = True) -> Head:
-        """Record all `statements` in order, durably and with one write, or none of them; the new head.
+    def submit(self, statements: Iterable[Statement], *, check: bool = True) -> "Future[Receipts]":
+        """Queue statements; the future gives a receipt for each once all are durable and signed for.
 
-        `check=False` skips their signatures, for a caller that has made or checked them.
-        Raises Refused when one may not stand here, and the ledger goes on; LedgerIOError when the disk refuses, and it
-        is closed.
+        They are recorded in order up to the first that is refused, whose error the future then raises (Refused).
+        `check=False` skips their signatures, for a caller that has made or checked them. It raises LedgerIOError when
+        the disk refuses; then the writer has stopped, and whether they are recorded only reopening tells.
         """
-        history, now = self._history.copy(), _now()
-        lines = []
-        for statement in statements:
-            if check:
-                check_signature(statement)
-            lines.append(history.extend(statement, now) + b"\n")
-        if lines:
-            self._write(b"".join(lines))
-        self._history = history
-        return self.head()
+        future: Future[Receipts] = Future()
+        self._enqueue(Request(tuple(statements), check, future))
+        return future
+
+    def append_now(self, *statements: Statement, check: bool = True) -> Receipts:
+        """Record statements and wait for their receipts; raises as `submit` does."""
+        return self.submit(statements, check=check).result()
+
+    async def append(self, statement: Statement, *, check: bool = True) -> Receipt:
+        """Record a statement and wait for its receipt; raises as `submit` does."""
+        future: asyncio.Future[Receipts] = asyncio.get_running_loop().create_future()
+        self._enqueue(Request((statement,), check, future))
+        return (await future)[0]
+
+    def published(self) -> tuple[Checkpoint, bytes]:
+        """The newest checkpoint that is published, and its signed note with the cosignatures it has."""
+        return self._writer.published
+
+    def publish(self) -> None:
+        """Show the newest checkpoint to the public now; LedgerIOError when the disk refuses."""
+        self._writer.publish()
+
+    def cosign(self, size: int, signatures: Sequence[Signature]) -> "Future[bytes]":
+        """Have verified cosignatures added to the published checkpoint of `size` entries; gives it as it is then."""
+        future: Future[bytes] = Future()
+        with self._wake:
+            self._require_open()
+            self._chores.append((future, lambda: self._writer.add_cosignatures(size, signatures)))
+            self._wake.notify()
+        return future
+
+    def rotate(self, new: SigningKey) -> Receipt:
+        """Hand the log over to the operator key `new`: the checkpoint of the hand-over is signed by both."""
+        return self._writer.rotate(new)
 
     def close(self) -> None:
-        """Give up the write lock; closing twice is harmless."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        """Record what is queued, keep a snapshot, and give up the write lock; closing twice is harmless."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+        self._writer.close()
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> "Log":
         return self
 
     def __exit__(
@@ -109,28 +153,37 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _load(self) -> None:
-        for line in read_lines(self.path):
-            if line.torn:
-                self.cut_bytes = len(line.data)
-            else:
-                self._history.accept(line.data, signatures=False)
-        if self._history.entries == 0:
-            raise NotALedger(f"{self.path} holds not one whole entry; restore it, or remove it and make a new ledger.")
-        if self.cut_bytes:
-            fs.cut(self._handle, self._history.size)
+    def _enqueue(self, request: Request) -> None:
+        with self._wake:
+            self._require_open()
+            self._queue.append(request)
+            if len(self._queue) in (1, self._expected):
+                self._wake.notify()
 
-    def _write(self, data: bytes) -> None:
-        if self._handle < 0:
-            raise LedgerIOError(
-                f"the ledger {self.path} is closed; open it again, which also checks what the disk holds."
-            )
-        try:
-            fs.append(self._handle, data, at=self._history.size)
-        except BaseException:
-            self.close()
-            raise
+    def _require_open(self) -> None:
+        if self._closing:
+            raise LedgerIOError(f"the ledger {self._writer.path} is closed; open it again to append.")
 
+    def _work(self) -> None:
+        while (waiting := self._next_batch()) or self._chores:
+            self._expected = len(waiting)
+            for answered in self._writer.record(waiting):
+                deliver(answered)
+            with suppress(LedgerError):  # later appends, and closing, tell of it
+                self._writer.publish(every=PUBLISH_SECONDS if self._expected > 1 else 0.0)
+            while self._chores:
+                future, work = self._chores.popleft()
+                try:
+                    future.set_result(work())
+                except Exception as error:
+                    future.set_exception(error)
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+    def _next_batch(self) -> list[Request]:
+        """Everything queued, and a moment's more if the last batch was of several; nothing when closing."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._queue or self._chores or self._closing)
+            if self._expected > 1 and self._queue:
+                self._wake.wait_for(lambda: len(self._queue) >= self._expected or self._closing, LINGER_SECONDS)
+            waiting = list(self._queue)
+            self._queue.clear()
+            return waiting

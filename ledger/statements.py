@@ -4,13 +4,24 @@ The signature covers the DSSE pre-authentication encoding of the statement's can
 whatever entry, file or message carries it. It names the log: a statement cannot be replayed in another one.
 """
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from cryptography.exceptions import InvalidSignature
 
 from ledger.canonical import Value, encode
-from ledger.keys import SigningKey, pae, verify
+from ledger.errors import Refused
+from ledger.keys import SigningKey, pae, public_key
 from ledger.schemas import check_body
+from ledger.strict import base64_bytes, base64_text
 
 PAYLOAD_TYPE = "application/vnd.fedray.statement.v1+json"
+ROTATION_TYPE = "application/vnd.fedray.rotation.v1"
+UPDATE_TYPE = "application/vnd.fedray.update.v1"
+
+_known_key = lru_cache(maxsize=65536)(public_key)  # the same participants sign again and again; parsing costs
 
 
 @dataclass(frozen=True)
@@ -20,14 +31,60 @@ class Statement:
     body: dict[str, Value]
     signature: bytes
 
+    @cached_property
+    def spelled(self) -> bytes:
+        """The body's canonical bytes, which are signed and recorded; Refused when it has none."""
+        return encode(self.body)
+
+    def __reduce__(self) -> tuple[type["Statement"], tuple[dict[str, Value], bytes]]:
+        """Sent elsewhere without its spelling: who receives it must not take the sender's word for that."""
+        return Statement, (self.body, self.signature)
+
 
 def sign(key: SigningKey, kind: str, log: str, **fields: Value) -> Statement:
     """State `fields` as `key.who` in the ledger named `log`; Refused when they do not fit the kind (ledger.schemas)."""
     body: dict[str, Value] = {**fields, "kind": kind, "log": log, "who": key.who}
     check_body(body)
-    return Statement(body, key.sign(pae(PAYLOAD_TYPE, encode(body))))
+    spelled = encode(body)
+    statement = Statement(body, key.sign(pae(PAYLOAD_TYPE, spelled)))
+    vars(statement)["spelled"] = spelled
+    return statement
 
 
 def check_signature(statement: Statement) -> None:
     """Return when the statement was signed by the participant it names; Refused otherwise."""
-    verify(str(statement.body.get("who")), pae(PAYLOAD_TYPE, encode(statement.body)), statement.signature)
+    check_spelled(statement.body, statement.spelled, statement.signature)
+
+
+def check_spelled(body: Mapping[str, Value], spelled: bytes, signature: bytes) -> None:
+    """The same for a body whose canonical bytes are at hand."""
+    _check(str(body.get("who")), pae(PAYLOAD_TYPE, spelled), signature)
+
+
+def commitment(salt: str, update: str) -> str:
+    """What a user commits to before anyone sees its update: SHA-256 over the PAE of both, in hex.
+
+    `salt` is 64 hex digits known to the user alone until it reveals, `update` is the update's SHA-256 in hex.
+    """
+    return hashlib.sha256(pae(UPDATE_TYPE, f"{salt}\n{update}\n".encode())).hexdigest()
+
+
+def rotation_proof(new: SigningKey, log: str, old: str) -> str:
+    """The word of the `new` key, in base64, that it takes over from `old` in `log`: nobody rotates to a key not his."""
+    return base64_text(new.sign(_rotation(log, old, new.who)))
+
+
+def check_rotation(proof: str, log: str, old: str, new: str) -> None:
+    """Return when `proof` is what `rotation_proof` makes; Refused otherwise."""
+    _check(new, _rotation(log, old, new), base64_bytes(proof, "rotation proof"))
+
+
+def _rotation(log: str, old: str, new: str) -> bytes:
+    return pae(ROTATION_TYPE, f"{log}\n{old}\n{new}\n".encode())
+
+
+def _check(who: str, payload: bytes, signature: bytes) -> None:
+    try:
+        _known_key(who).verify(signature, payload)
+    except InvalidSignature as error:
+        raise Refused(f"the signature is not that of {who} over these bytes; sign them with that key.") from error

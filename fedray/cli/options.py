@@ -29,7 +29,8 @@ def runs_option(command: Command) -> Command:
 
 
 def format_option(command: Command) -> Command:
-    """--format text|json."""
+    """--format text|json, and --json."""
+    command = click.option("--json", "output", flag_value="json", help="The same as --format json.")(command)
     return click.option(
         "--format",
         "output",

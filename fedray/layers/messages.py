@@ -1,9 +1,10 @@
 """What the layers send each other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fedray.training.flat_model import Weights
-from ledger import Statement
+from ledger import Signature, Statement
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,38 @@ class ShardResult:
     shard: int
     sums: dict[str, float]
     examples: int
+
+
+@dataclass(frozen=True)
+class CommitProof:
+    """Proof that a user's commitment is in the ledger: the entry's bytes, its number and its inclusion path."""
+
+    entry: bytes
+    index: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class RevealOrder:
+    """Server to node: all commitments of the round are in the published ``checkpoint``; cosign it, then reveal.
+
+    ``consistency``: from each size that somebody here may have seen last, the proof to the checkpoint.
+    """
+
+    round: int
+    checkpoint: bytes
+    commits: Mapping[int, CommitProof]
+    consistency: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """Node to server: what its users reveal, and the cosignatures by name.
+
+    ``behind``: nothing was done, for a proof is missing from these sizes. ``objection``: why somebody refused.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    cosignatures: Mapping[str, Signature] = field(default_factory=dict)
+    behind: tuple[int, ...] = ()
+    objection: str = ""

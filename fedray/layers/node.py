@@ -12,13 +12,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-import ledger
 from fedray.app import App
 from fedray.data.examples import Examples, examples_of
 from fedray.data.partition import Partition
 from fedray.errors import InvalidInput
-from fedray.layers.end_user import EndUser
-from fedray.layers.messages import CohortOrder, CohortResult, ShardResult, UserReport
+from fedray.layers.messages import CohortOrder, CohortResult, Revealed, RevealOrder, ShardResult, UserReport
+from fedray.layers.participants import LedgerAccess, LocalParticipants
 from fedray.randomness import seed_torch
 from fedray.strategies import Strategy
 from fedray.task import Task
@@ -26,12 +25,12 @@ from fedray.training.allocator import keep_freed_memory
 from fedray.training.flat_model import FlatModel, Weights
 from fedray.training.local import LocalTraining, arithmetic, train_locally
 from fedray.training.settings import TrainingSettings
-from ledger.canonical import Value
+from ledger import Statement
 
 
 @dataclass(frozen=True)
 class NodeSetup:
-    """Everything a node needs to know; the same for all nodes of a run. ``secret`` is None without a ledger."""
+    """Everything a node needs to know; the same for all nodes of a run. ``ledger`` is None without one."""
 
     app_folder: Path
     task_options: dict[str, Any]
@@ -42,8 +41,7 @@ class NodeSetup:
     rounds: int
     threads: int
     evaluation_batch: int
-    log: str
-    secret: bytes | None
+    ledger: LedgerAccess | None
 
 
 class Node:
@@ -60,6 +58,7 @@ class Node:
         self._start = torch.empty_like(self._model.weights)
         self._train = examples_of(self._task.train_data())
         self._test: Examples | None = None
+        self._ledger = LocalParticipants(setup.ledger, name) if setup.ledger else None
 
     def train_cohorts(self, orders: tuple[CohortOrder, ...], weights: Weights) -> list[CohortResult]:
         """Train several short cohorts that travelled in one message, each to a partial sum of its own."""
@@ -71,20 +70,23 @@ class Node:
         self._start.numpy()[:] = weights
         total = torch.zeros_like(self._start)
         reports: list[UserReport] = []
-        statements: list[ledger.Statement] = []
+        statements: list[Statement] = []
         weight_sum = 0.0
         for user in order.users:
-            end_user = self._end_user(user)
-            report = self._train_user(end_user, order, weights)
+            report = self._train_user(user, order, weights)
             reports.append(report)
             weight = self._setup.strategy.client_weight(report.examples)
-            statements += end_user.register_data() if user in order.register else []
-            statements += self._claim(end_user, order)
+            statements += self._speak_for(user, order)
             total.add_(self._model.weights.sub_(self._start), alpha=weight)
             weight_sum += weight
         seconds = time.perf_counter() - started
         statements += self._report_work(order, reports, seconds)
         return CohortResult(order.cohort, total.numpy(), weight_sum, tuple(reports), seconds, tuple(statements))
+
+    def reveal(self, order: RevealOrder) -> Revealed:
+        """Have the users of a round look at the ledger, cosign it, and reveal what they committed to."""
+        assert self._ledger is not None
+        return self._ledger.reveal(order)
 
     def evaluate(self, shard: int, shards: int, weights: Weights) -> ShardResult:
         """Sum the task's metrics over one part of the test set, with ``weights`` (P,)."""
@@ -102,39 +104,30 @@ class Node:
                     sums[name] = sums.get(name, 0.0) + float(values.double().sum())
         return ShardResult(shard, sums, len(mine))
 
-    def _train_user(self, user: EndUser, order: CohortOrder, weights: Weights) -> UserReport:
+    def _train_user(self, user: int, order: CohortOrder, weights: Weights) -> UserReport:
         self._model.load(weights)
-        who = LocalTraining(self._setup.seed, order.round, self._setup.rounds, user.user)
+        mine = self._setup.partition.of(user)
+        who = LocalTraining(self._setup.seed, order.round, self._setup.rounds, user)
         try:
-            loss = train_locally(self._task, self._model, user.examples, user.mine, self._setup.training, who)
+            loss = train_locally(self._task, self._model, self._train, mine, self._setup.training, who)
         except Exception as error:
-            error.add_note(f"user {user.user} in round {order.round}")
+            error.add_note(f"user {user} in round {order.round}")
             raise
-        return UserReport(user.user, len(user.mine), loss)
+        return UserReport(user, len(mine), loss)
 
-    def _end_user(self, user: int) -> EndUser:
-        secret = self._setup.secret
-        key = None if secret is None else ledger.SigningKey.derive(secret, f"user-{user}")
-        return EndUser(user, self._train, self._setup.partition.of(user), key, self._setup.log)
-
-    def _claim(self, user: EndUser, order: CohortOrder) -> list[ledger.Statement]:
-        if self._setup.secret is None:
+    def _speak_for(self, user: int, order: CohortOrder) -> list[Statement]:
+        """What a user states about the update it has just trained."""
+        if self._ledger is None:
             return []
-        return user.claim_update(order.round, order.parent, sha256(save(self._model.state_dict())).hexdigest())
+        mine = self._setup.partition.of(user)
+        new = self._ledger.register(user, self._train, mine) if user in order.register else []
+        return [*new, self._ledger.commit(order, user, sha256(save(self._model.state_dict())).hexdigest(), len(mine))]
 
-    def _report_work(self, order: CohortOrder, reports: Sequence[UserReport], seconds: float) -> list[ledger.Statement]:
-        if self._setup.secret is None:
+    def _report_work(self, order: CohortOrder, reports: Sequence[UserReport], seconds: float) -> list[Statement]:
+        if self._ledger is None:
             return []
-        key = ledger.SigningKey.derive(self._setup.secret, self._name)
-        fields: dict[str, Value] = {
-            "node": self._name,
-            "round": order.round,
-            "cohort": order.cohort,
-            "users": len(reports),
-            "examples": sum(report.examples for report in reports),
-            "seconds_us": round(seconds * 1e6),
-        }
-        return [ledger.sign(key, "compute.report", self._setup.log, **fields)]
+        work = self._setup.training.local_epochs * sum(report.examples for report in reports)
+        return [*self._ledger.introduce(), self._ledger.report(order, reports, work, seconds)]
 
 
 def initial_model(task: Task, seed: int) -> FlatModel:

@@ -5,7 +5,7 @@ so that workers never wait for the disk. A crash in between resumes from the che
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fedray.architectures.data_parallel import SyncDataParallel
@@ -25,7 +25,7 @@ from fedray.architectures.work import (
     TrainCohort,
 )
 from fedray.errors import FedrayError
-from fedray.layers.messages import CohortOrder, CohortResult, ShardResult
+from fedray.layers.messages import CohortOrder, CohortResult, RevealOrder, ShardResult
 from fedray.layers.server import RoundTotals, Server
 from fedray.run.checkpoint import State, save_tensors, write_checkpoint
 from fedray.run.events import CohortDone, Evaluated, RoundClosed, RoundStarted, Sink, WorkerDied, WorkerStarted, tell
@@ -95,6 +95,7 @@ class Engine:
             for worker in tuple(self._outbox):
                 self._send_cohorts(worker)
             self._write_down()
+        self._settle()
 
     def _understand(self, event: RuntimeEvent) -> list[Event]:
         match event:
@@ -104,13 +105,19 @@ class Engine:
             case CallDone(worker, EvaluateShard() as work, value):
                 self._shards.setdefault(work.round, []).append(value)
                 return [Finished(worker, work)]
+            case CallDone(worker, RevealOrder(), value):
+                assert self._record
+                self._record.answered(worker, value)
+                return []
             case CallDone(worker, works, results):
                 for work, result in zip(works, results, strict=True):
-                    self._receive(work, result)
+                    self._receive(worker, work, result)
                 return [Finished(worker, work, result.seconds) for work, result in zip(works, results, strict=True)]
             case WorkerLost(worker, reason):
                 tell(self._sinks, WorkerDied(worker, reason))
                 self._received = {(who, round) for who, round in self._received if who != worker}
+                if self._record:
+                    self._record.lost(worker)
                 return [Lost(worker, reason)]
             case CallFailed(_, _, failure):
                 raise TaskFailed(failure, self._plan.app.folder)
@@ -139,6 +146,24 @@ class Engine:
         for write in self._later:
             write()
         self._later.clear()
+        self._ask_participants()
+        self._write_checkpoints()
+
+    def _ask_participants(self) -> None:
+        """Have users look at the ledger and reveal their updates, beside whatever their nodes are computing."""
+        for worker, order in self._record.orders() if self._record else ():
+            self._runtime.call_aside(worker, order, "reveal", order)
+
+    def _settle(self) -> None:
+        """After the last round: wait until the ledger has every round, then write what waited for that."""
+        while self._record and self._record.unsettled:
+            if self._record.answering:
+                self._understand(self._runtime.next_event())
+            else:
+                self._record.wait()
+            self._ask_participants()
+        if self._record:
+            self._record.flush()
         self._write_checkpoints()
 
     def _open_round(self, round: int, cohorts: tuple[TrainCohort, ...]) -> None:
@@ -154,7 +179,7 @@ class Engine:
         self._send(worker, works, works[0].round - 1, "train_cohorts", orders)
 
     def _order(self, work: TrainCohort) -> CohortOrder:
-        new = [user for user in work.users if self._record and user not in self._record.registered]
+        new = [user for user in work.users if self._record and not self._record.is_registered(user)]
         return CohortOrder(work.round, work.cohort, work.users, self._models[work.round - 1], tuple(new))
 
     def _send(self, worker: int, work: Any, model: int, method: str, *arguments: Any) -> None:
@@ -164,10 +189,10 @@ class Engine:
             self._bytes_down += self._server.weights.nbytes
         self._runtime.call(worker, work, method, *arguments, self._shared[model])
 
-    def _receive(self, work: TrainCohort, result: CohortResult) -> None:
+    def _receive(self, worker: int, work: TrainCohort, result: CohortResult) -> None:
         self._server.receive(result)
         if self._record:
-            self._record.receive(result)
+            self._record.receive(worker, result)
         tell(self._sinks, CohortDone(work.round, len(result.reports)))
 
     def _close_round(self, round: int) -> None:
@@ -195,8 +220,7 @@ class Engine:
         line = {"round": standing.round, "users": users, "examples": totals.examples, "train_loss": totals.train_loss}
         self._folder.history.add(line | {"seconds": seconds, "bytes_sent": sent, "kind": "train"})
         if self._checkpoint_due(standing.round):
-            head = self._record.head if self._record else None
-            state = State(standing.round, standing.model, standing.bytes_sent, standing.seconds, head)
+            state = State(standing.round, standing.model, standing.bytes_sent, standing.seconds, None)
             self._held.append((state, data))
         closed = RoundClosed(
             round=standing.round,
@@ -211,9 +235,21 @@ class Engine:
         tell(self._sinks, closed)
 
     def _write_checkpoints(self) -> None:
-        """A checkpoint waits for the test results of earlier rounds, whose weights a resumed run would not have."""
+        """Write the checkpoints that need not wait any more.
+
+        One waits for the test results of earlier rounds, whose weights a resumed run would not have, and for the
+        ledger, so that what the run resumes from is on record.
+        """
         while self._held and not any(round < self._held[0][0].round for round in self._to_evaluate):
-            write_checkpoint(self._folder.checkpoints, *self._held.pop(0), self._plan.recipe.checkpoints.keep)
+            state, data = self._held[0]
+            if self._record:
+                if not self._record.settled(state.round):
+                    return
+                state = replace(state, ledger_head=self._record.head)
+            self._held.pop(0)
+            write_checkpoint(self._folder.checkpoints, state, data, self._plan.recipe.checkpoints.keep)
+            if self._record:
+                self._record.saved(state.round, state.model)
 
     def _checkpoint_due(self, round: int) -> bool:
         every = self._plan.recipe.checkpoints.every

@@ -1,7 +1,8 @@
 """The folder of a run: what is in it, whether its run is still alive, and finding one by name.
 
 ``run.json`` state · ``recipe.yaml`` full recipe · ``environment.json`` · ``metrics.jsonl`` · ``events.jsonl`` ·
-``checkpoints/`` · ``model.safetensors`` · ``figures/`` · ``ledger/`` · ``keys/`` · ``lock`` held while it runs.
+``checkpoints/`` · ``model.safetensors`` · ``figures/`` · ``ledger/`` · ``keys/`` · ``participants/`` ·
+``lock`` held while it runs.
 """
 
 import fcntl
@@ -76,6 +77,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Where checkpoints are."""
         return self.path / "checkpoints"
+
+    @property
+    def memory(self) -> Path:
+        """What the run's simulated participants remember of its ledger, as each of them would on its own."""
+        return self.path / "participants" / "memory"
 
     @property
     def ledger(self) -> Path:

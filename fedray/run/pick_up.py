@@ -29,7 +29,8 @@ def pick_up(plan: Plan, folder: RunFolder, sinks: list[Sink]) -> tuple[Standing,
         return standing, None
     keys = folder.path / "keys"
     recipe = (folder.path / "recipe.yaml").read_bytes()
-    return standing, Record.open(folder.ledger, keys, plan.app, recipe, standing.round, standing.model)
+    quorum = plan.recipe.quorum()
+    return standing, Record.open(folder.ledger, keys, plan.app, recipe, quorum, standing.round, standing.model)
 
 
 def _load(plan: Plan, tensors: dict[str, torch.Tensor]) -> None:

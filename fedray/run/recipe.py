@@ -20,6 +20,9 @@ from fedray.task import Task, TaskOptions
 from fedray.training.settings import TrainingSettings
 from fedray.validation import explain
 
+MOST_COSIGNATURES = 250
+"""As many as a round's closing statement in the ledger has room for."""
+
 
 class Users(Settings):
     """Who holds the data."""
@@ -58,6 +61,11 @@ class LedgerSettings(Settings):
     """The signed record of who contributed what."""
 
     enabled: bool = True
+    quorum: str = Field(
+        "majority",
+        pattern=r"none|all|majority|[1-9][0-9]{0,2}",
+        description="how many of a round's users must cosign before it closes: none, all, majority or a number",
+    )
 
 
 class Recipe(Settings):
@@ -85,6 +93,13 @@ class Recipe(Settings):
         if self.clock == "virtual" and self.runtime != "in-process":
             raise ValueError("clock = 'virtual' needs runtime = 'in-process'; set it with -c runtime=in-process")
         return self
+
+    def quorum(self) -> str:
+        """The ledger's quorum for a round; a closing statement has room for 250 cosignatures."""
+        wanted, users = self.ledger.quorum, self.users_per_round()
+        words = {"none": 0, "all": users, "majority": users // 2 + 1}
+        many = words[wanted] if wanted in words else int(wanted)
+        return wanted if many <= MOST_COSIGNATURES else str(MOST_COSIGNATURES)
 
     def users_per_round(self) -> int:
         """Users picked in each round."""

@@ -1,97 +1,253 @@
 """What a run tells its ledger: the code, every user's data and updates, every merge, evaluation and resumption.
 
-The layers sign their own statements; this one collects a round's, orders them by cohort and appends them in one batch.
+The layers sign their own statements; this one puts them in order and hands them to the log's own thread, so that
+training never waits for the disk. Rounds are settled one after the other, each in three steps (see settlement).
 """
 
+from collections import deque
+from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import ledger
 from fedray import __version__
 from fedray.app import App
 from fedray.errors import FedrayError, StorageError
-from fedray.layers.messages import CohortResult
-from ledger.canonical import Value
+from fedray.layers.messages import CohortResult, Revealed, RevealOrder
+from fedray.layers.participants import LedgerAccess
+from fedray.run.settlement import Body, Settlement
+from ledger.folder import LedgerFolder
+from ledger.keyring import KeyRing
 
 
 class Record:
     """A run's ledger, open for writing by the server."""
 
-    def __init__(self, book: ledger.Ledger, server: ledger.SigningKey, users_secret: bytes) -> None:
-        self._book = book
-        self._server = server
-        self.users_secret = users_secret
-        """From which the keys of simulated users and of nodes derive."""
-        self.registered = set(book.users)
-        """Users whose data the ledger knows."""
-        self._round: dict[int, CohortResult] = {}
+    def __init__(self, path: Path, log: ledger.Log, server: ledger.SigningKey, users_secret: bytes) -> None:
+        self._folder, self._log, self._server = LedgerFolder(path), log, server
+        self._secret = users_secret
+        self._run = path.parent.name
+        self._seen = {account.who for account in log.state.accounts}
+        self._names = {account.name: account.who for account in log.state.accounts}
+        self._results: dict[int, tuple[int, CohortResult]] = {}
+        self._rounds: deque[Settlement] = deque()
+        self._said: list[ledger.Statement] = []  # what `_opening` will have recorded
+        self._opening: Future[list[ledger.Receipt]] | None = None
+        self._sent: set[int] = set()  # the workers that have the order of the round now being settled
+        self._closing: deque[tuple[int, Future[list[ledger.Receipt]]]] = deque()
+        self._saw: dict[str, int] = {}  # name -> size of the checkpoint that this participant cosigned last
+        self._written: deque[Future[Any]] = deque()
 
     @staticmethod
-    def open(folder: Path, keys: Path, app: App, recipe: bytes, round: int, model: str) -> "Record":
+    def open(folder: Path, keys: Path, app: App, recipe: bytes, quorum: str, round: int, model: str) -> "Record":
         """Begin the ledger of a run in ``folder``, or go on with it from ``round``, whose model is ``model``."""
-        digest = sha256(recipe).hexdigest()
         with _plainly():
-            server, users = _keys(keys)
-            try:
-                book = ledger.Ledger.open(folder)
-            except ledger.NotALedger:
-                run, by = folder.parent.name, f"fedray {__version__}"
-                book = ledger.Ledger.create(folder, run, server, run=run, recipe=digest, created_by=by)
-        record = Record(book, server, users.seed)
-        if book.published:
-            record._state("run.resume", round=round, model=model)
-        record._state("algorithm.publish", app=app.file.name, code=app.code_digest(), recipe=digest, model=model)
+            log, server = _log(folder, keys, quorum)
+            record = Record(folder, log, server, _secret(keys / "users.key"))
+            record._begin(app, sha256(recipe).hexdigest(), round, model)
         return record
+
+    def access(self, memory: Path) -> LedgerAccess:
+        """What nodes and users need to know of the ledger."""
+        return LedgerAccess(self._log.origin, self._run, self._server.who, self._secret, memory)
+
+    def is_registered(self, user: int) -> bool:
+        """Whether the ledger knows the user's data."""
+        return f"user-{user}" in self._names
 
     @property
     def head(self) -> str:
-        """Hash (hex) of the newest entry, which stands for all before it."""
-        return self._book.head().hash
+        """Size and root hash (hex) of the newest checkpoint, which stand for all entries."""
+        head = self._log.head()
+        return f"{head.size}:{head.root.hex()}"
 
-    def receive(self, result: CohortResult) -> None:
+    def receive(self, worker: int, result: CohortResult) -> None:
         """Keep a cohort's statements until its round closes."""
-        self._round[result.cohort] = result
+        self._results[result.cohort] = worker, result
 
     def close_round(self, round: int, parent: str, model: str) -> None:
-        """Append the round's statements, and the server's that it merged them into ``model``."""
-        results = [self._round[cohort] for cohort in sorted(self._round)]
-        reports = [report for result in results for report in result.reports]
-        examples = sum(report.examples for report in reports)
-        fields: dict[str, Value] = {"round": round, "updates": len(reports), "examples": examples}
-        origin = self._book.origin
-        close = ledger.sign(self._server, "round.close", origin, **fields, parent=parent, model=model)
-        with _plainly():
-            self._book.append([*(said for result in results for said in result.statements), close], check=False)
-        self.registered |= {report.user for report in reports}
-        self._round.clear()
+        """Queue the round for settlement: the server has merged its updates into ``model``."""
+        self._rounds.append(Settlement(round, parent, model, self._results))
+        self._results = {}
+        self._advance()
 
     def evaluated(self, round: int, model: str, metrics: dict[str, float]) -> None:
-        """State what the model of ``round`` reached."""
-        self._state(
-            "evaluation", round=round, model=model, metrics={key: repr(value) for key, value in metrics.items()}
-        )
+        """State what the model of ``round`` reached, as soon as the ledger knows that model."""
+        said: Body = {"round": round, "model": model, "metrics": {key: repr(value) for key, value in metrics.items()}}
+        for settlement in self._rounds:
+            if settlement.number == round:
+                settlement.evaluations.append(said)
+                return
+        self._state("evaluation", **said)
+
+    def orders(self) -> list[tuple[int, RevealOrder]]:
+        """What to ask of which workers now."""
+        self._advance()
+        if not self._rounds or not self._rounds[0].asked:
+            return []
+        new = {worker: order for worker, order in self._rounds[0].orders.items() if worker not in self._sent}
+        self._sent |= new.keys()
+        return list(new.items())
+
+    def answered(self, worker: int, revealed: Revealed) -> None:
+        """Take in a worker's answer; it is asked again with the proofs it lacked."""
+        current = self._rounds[0]
+        if revealed.behind:
+            current.prove(worker, self._folder.consistency_paths(revealed.behind, current.witnessed()[0]))
+            self._sent.discard(worker)
+        else:
+            current.answer(worker, revealed)
+            self._sent.discard(worker)
+        self._advance()
+
+    def lost(self, worker: int) -> None:
+        """A worker died: its replacement is asked what it did not answer."""
+        self._sent.discard(worker)
+
+    @property
+    def answering(self) -> bool:
+        """Whether workers have been asked and have not answered."""
+        return bool(self._sent)
+
+    def flush(self) -> None:
+        """Wait until all that was said is recorded."""
+        with _plainly():
+            while self._written:
+                self._written.popleft().result()
+
+    def settled(self, round: int) -> bool:
+        """Whether the ledger has the closed round, durably."""
+        self._advance()
+        while self._closing and self._closing[0][1].done():
+            self._closing.popleft()
+        waiting = [settlement.number for settlement in self._rounds] + [number for number, _ in self._closing]
+        return all(number > round for number in waiting)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a round is on its way."""
+        self._advance()
+        return bool(self._rounds)
+
+    def wait(self) -> None:
+        """Wait until what was said is published, so that its users can be asked."""
+        with _plainly():
+            if self._opening is not None:
+                self._opening.result()
+            self._log.publish()
+
+    def saved(self, round: int, model: str) -> None:
+        """State that there is a checkpoint of the settled ``round``: a file with the bytes that ``model`` names."""
+        self._state("checkpoint.save", round=round, model=model, file=model)
 
     def close(self, rounds: int, model: str) -> None:
         """State that the run has ended, and give the ledger up."""
         self._state("run.close", rounds=rounds, model=model)
         self.release()
+        self._check()
 
     def release(self) -> None:
-        """Give up the ledger's write lock."""
-        self._book.close()
-
-    def _state(self, kind: str, **fields: Value) -> None:
+        """Finish writing what was said, and give up the ledger's write lock."""
         with _plainly():
-            self._book.append([ledger.sign(self._server, kind, self._book.origin, **fields)], check=False)
+            self._log.close()
+
+    def _begin(self, app: App, recipe: str, round: int, model: str) -> None:
+        run = self._log.state.run(self._run)
+        begun = run is not None and run.last >= 0
+        if run is None or not run.recipe:
+            self._state("run.open", recipe=recipe, created_by=f"fedray {__version__}", staleness=0)
+        self._state("algorithm.publish", app=app.file.name, code=app.code_digest(), recipe=recipe)
+        if begun:
+            self._state("run.resume", round=round, model=model)
+        else:
+            self._state("model.publish", round=0, parent="", model=model)
+
+    def _advance(self) -> None:
+        """Take the oldest unsettled round, and those after it, as far as they go without waiting."""
+        self._check()
+        while self._rounds:
+            current = self._rounds[0]
+            if self._opening is None:
+                self._open_round(current)
+            if not current.asked:
+                self._ask(current)
+            if not current.asked or current.orders:
+                return
+            self._close_round(current)
+
+    def _open_round(self, current: Settlement) -> None:
+        body, said = current.opening(self._seen)
+        self._said = [self._sign("round.open", **body), *said]
+        for statement in said:
+            if statement.body["kind"] == "account.register":
+                self._names[str(statement.body["name"])] = str(statement.body["who"])
+        self._opening = self._log.submit(self._said, check=False)
+
+    def _ask(self, current: Settlement) -> None:
+        assert self._opening is not None
+        if not self._opening.done():
+            return
+        places = [receipt.index for receipt in self._opening.result()]
+        head, signed = self._log.published()
+        if head.size <= places[-1]:
+            return
+        commits = [at for at, said in zip(places, self._said, strict=True) if said.body["kind"] == "update.commit"]
+        current.ask(head, signed, self._folder.prove(commits, head.size))
+        proofs = self._folder.consistency_paths(set(self._saw.values()) - {head.size}, head.size)
+        for worker, order in current.orders.items():
+            names = {f"user-{user}" for user in order.commits} | {name for name in self._saw if name[0] == "n"}
+            current.prove(worker, {size: proofs[size] for name in names if (size := self._saw.get(name)) in proofs})
+
+    def _close_round(self, current: Settlement) -> None:
+        reveals, body = current.closing(self._names)
+        evaluations = [self._sign("evaluation", **said) for said in current.evaluations]
+        last = self._log.submit([*reveals, self._sign("round.close", **body), *evaluations], check=False)
+        self._closing.append((current.number, last))
+        self._written += [last, self._log.cosign(*current.witnessed())]
+        self._saw |= dict.fromkeys(current.cosignatures, current.witnessed()[0])
+        self._rounds.popleft()
+        self._opening = None
+        self._sent.clear()
+
+    def _state(self, kind: str, **fields: ledger.Value) -> None:
+        with _plainly():
+            self._written.append(self._log.submit([self._sign(kind, **fields)], check=False))
+
+    def _sign(self, kind: str, **fields: ledger.Value) -> ledger.Statement:
+        return ledger.sign(self._server, kind, self._log.origin, run=self._run, **fields)
+
+    def _check(self) -> None:
+        """Raise what the log's thread has met."""
+        with _plainly():
+            while self._written and self._written[0].done():
+                self._written.popleft().result()
+            if self._opening is not None and self._opening.done():
+                self._opening.result()
 
 
-def _keys(folder: Path) -> tuple[ledger.SigningKey, ledger.SigningKey]:
-    """The server's key, and the secret from which the simulated users' keys derive; made at the first call."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for name in ("users.key", "server.key"):
-        if not (folder / name).exists():
-            ledger.SigningKey.generate().save(folder / name)
-    return ledger.SigningKey.load(folder / "server.key"), ledger.SigningKey.load(folder / "users.key")
+def _log(folder: Path, keys: Path, quorum: str) -> tuple[ledger.Log, ledger.SigningKey]:
+    """The run's log, made at the first call, and its operator's key."""
+    origin, ring = folder.parent.name, KeyRing(keys)
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if folder.exists():
+        log = ledger.Log.open(folder, keys=keys)
+        server = ring.key(log.origin)
+    else:
+        server = ring.key(origin) if ring.key_file(origin).exists() else ledger.SigningKey.generate()
+        log = ledger.Log.create(folder, origin, server, keys=keys)
+    if log.state.size == 0:
+        by = f"fedray {__version__}"
+        genesis = ledger.sign(server, "genesis", log.origin, created_by=by, quorum=quorum, allocations=[])
+        log.append_now(genesis, check=False)
+    return log, server
+
+
+def _secret(file: Path) -> bytes:
+    """From which the keys of simulated users and of nodes derive; made at the first call."""
+    if not file.exists():
+        ledger.SigningKey.generate().save(file)
+    return ledger.SigningKey.load(file).seed
 
 
 class _plainly:

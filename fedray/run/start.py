@@ -131,8 +131,7 @@ def _node_setup(plan: Plan, folder: RunFolder, record: Record | None) -> NodeSet
         rounds=recipe.rounds,
         threads=recipe.threads_per_worker,
         evaluation_batch=recipe.evaluation.batch_size,
-        log=folder.path.name,
-        secret=record.users_secret if record else None,
+        ledger=record.access(folder.memory) if record else None,
     )
 
 

@@ -71,6 +71,13 @@ class Runtime(Protocol):
         """Run a method of a worker's object; CallDone, CallFailed or WorkerLost will follow."""
         ...
 
+    def call_aside(self, worker: int, tag: Any, method: str, *arguments: Any) -> None:
+        """The same for a short call that should not wait for the work under way.
+
+        The method runs beside others, in a thread of its own.
+        """
+        ...
+
     def next_event(self) -> RuntimeEvent:
         """Wait for the next event."""
         ...

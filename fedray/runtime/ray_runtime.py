@@ -10,6 +10,7 @@ import os
 import queue
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -45,10 +46,12 @@ class _Host:
 
     def __init__(self) -> None:
         self._object: Any = None
+        self._built = threading.Event()
 
     def build(self, build: Callable[[str], Any], name: str) -> Any:
         try:
             self._object = build(name)
+            self._built.set()
             return os.getpid()
         except (Exception, SystemExit) as error:
             return Failure.of(error)
@@ -58,6 +61,11 @@ class _Host:
             return getattr(self._object, method)(*arguments)
         except (Exception, SystemExit) as error:
             return Failure.of(error)
+
+    @ray.method(concurrency_group="aside")  # type: ignore[untyped-decorator]
+    def call_aside(self, method: str, *arguments: Any) -> Any:
+        self._built.wait()
+        return self.call(method, *arguments)
 
 
 class RayRuntime:
@@ -81,7 +89,7 @@ class RayRuntime:
         """Connect, then create all actors at once; each reports WorkerReady when its object is built."""
         workers = self._connect(workers, at_most)
         self._build = ray.put(build)
-        self._actor = ray.remote(num_cpus=1, max_restarts=0, max_concurrency=1)(_Host)
+        self._actor = ray.remote(num_cpus=1, max_restarts=0, max_concurrency=1, concurrency_groups={"aside": 1})(_Host)
         self._hosts = [None] * workers
         self._generation = [0] * workers
         self._failed_starts = [0] * workers
@@ -96,6 +104,10 @@ class RayRuntime:
     def call(self, worker: int, tag: Any, method: str, *arguments: Any) -> None:
         """Send the call to the worker's actor."""
         self._watch(self._hosts[worker].call.remote(method, *arguments), worker, tag)
+
+    def call_aside(self, worker: int, tag: Any, method: str, *arguments: Any) -> None:
+        """Send the call to a thread of its own in the worker's actor."""
+        self._watch(self._hosts[worker].call_aside.remote(method, *arguments), worker, tag)
 
     def next_event(self) -> RuntimeEvent:
         """Block until a call is answered or a worker is lost."""

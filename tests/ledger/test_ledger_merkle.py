@@ -3,9 +3,12 @@
 import hashlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from merkle_reference import synthetic_leaves, tree_hash
 
-from ledger import data_root
-from ledger.merkle import leaf_hash, node_hash, root
+from ledger.errors import Refused
+from ledger.merkle import EMPTY_ROOT, CompactRange, data_root, leaf_hash, node_hash, require_hash, root
 
 # certificate-transparency-go, merkle/rfc6962 and merkle/testonly: leaves and the roots of the first n of them.
 LEAVES = [
@@ -35,16 +38,73 @@ def test_leaves_and_nodes_are_hashed_apart():
     assert node_hash(b"N123", b"N456").hex() == "aa217fe888e47007fa15edab33c2b492a722cb106c64667fc2b044444de66bbb"
 
 
-def test_the_root_is_the_recursive_definition_of_the_rfc():
-    def tree(leaves: list[bytes]) -> bytes:
-        if len(leaves) == 1:
-            return leaves[0]
-        split = 1 << (len(leaves) - 1).bit_length() - 1
-        return hashlib.sha256(b"\x01" + tree(leaves[:split]) + tree(leaves[split:])).digest()
+def test_the_hashes_are_those_of_the_reference_library_of_certificate_transparency():
+    assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert EMPTY_ROOT.hex() == ROOTS[0] == root([]).hex()
 
-    for size in range(1, 70):
-        leaves = [leaf_hash(bytes([number])) for number in range(size)]
-        assert root(leaves) == tree(leaves)
+
+def test_the_root_is_the_recursive_definition_of_the_rfc():
+    leaves = synthetic_leaves(70)
+    for size in range(71):
+        assert root(leaves[:size]) == tree_hash(leaves[:size])
+
+
+@settings(max_examples=30)
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=300))
+def test_roots_are_those_of_pymerkle(entries):
+    tree = pytest.importorskip("pymerkle").InmemoryTree(algorithm="sha256")
+    for entry in entries:
+        tree.append_entry(entry)
+    assert root(map(leaf_hash, entries)) == tree.get_root()
+
+
+def test_a_compact_range_has_the_root_of_every_size_it_grows_through():
+    leaves, tree = synthetic_leaves(130), CompactRange()
+    for size, leaf in enumerate(leaves):
+        assert (tree.size, tree.root()) == (size, tree_hash(leaves[:size]))
+        tree.append(leaf)
+
+
+def test_the_peaks_are_the_roots_of_the_perfect_subtrees_from_the_largest_down():
+    leaves, tree = synthetic_leaves(13), CompactRange()
+    for leaf in leaves:
+        tree.append(leaf)
+    assert tree.peaks == (tree_hash(leaves[:8]), tree_hash(leaves[8:12]), leaves[12])
+
+
+@given(st.integers(0, 100), st.integers(0, 100))
+def test_a_compact_range_taken_up_from_its_peaks_grows_as_if_it_had_never_stopped(stop, more):
+    leaves, first = synthetic_leaves(stop + more), CompactRange()
+    for leaf in leaves[:stop]:
+        first.append(leaf)
+    second = CompactRange(first.size, first.peaks)
+    for leaf in leaves[stop:]:
+        second.append(leaf)
+    assert second.root() == tree_hash(leaves)
+
+
+def test_growing_a_copy_leaves_the_range_alone():
+    leaves, tree = synthetic_leaves(8), CompactRange()
+    for leaf in leaves[:7]:
+        tree.append(leaf)
+    copy = tree.copy()
+    copy.append(leaves[7])
+    assert (tree.size, tree.root()) == (7, tree_hash(leaves[:7]))
+    assert (copy.size, copy.root()) == (8, tree_hash(leaves))
+
+
+@pytest.mark.parametrize(("size", "peaks"), [(0, 1), (1, 0), (3, 1), (4, 2), (-1, 1)])
+def test_peaks_that_do_not_fit_the_size_are_refused(size, peaks):
+    with pytest.raises(Refused, match="peaks"):
+        CompactRange(size, synthetic_leaves(peaks))
+
+
+@pytest.mark.parametrize("peak", [b"", bytes(31), bytes(33), bytearray(32), "0" * 32, None])
+def test_anything_but_32_bytes_is_refused_as_a_hash(peak):
+    with pytest.raises(Refused, match="32 bytes"):
+        CompactRange(1, [peak])
+    with pytest.raises(Refused, match="a name"):
+        require_hash(peak, "a name")
 
 
 def test_a_data_root_tells_order_and_repetition():

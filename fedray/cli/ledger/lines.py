@@ -1,0 +1,45 @@
+"""Signed statements on their way from a participant to the operator: one a line, `{"body":{…},"sig":"<base64>"}`.
+
+Canonical JSON, like the entries they become, so that what is read is what was signed.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ledger.statements import Statement
+
+
+def format_line(statement: "Statement") -> str:
+    """The statement's line, without the newline."""
+    from ledger.canonical import encode
+    from ledger.strict import base64_text
+
+    return encode({"body": statement.body, "sig": base64_text(statement.signature)}).decode()
+
+
+def parse_lines(data: bytes) -> Iterator["Statement"]:
+    """The statements; Refused, naming the line, for what `format_line` does not write. Blank lines are skipped."""
+    from ledger.errors import Refused
+
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip():
+            try:
+                yield _parse(line)
+            except Refused as error:
+                raise Refused(f"line {number}: {error}") from error
+
+
+def _parse(line: bytes) -> "Statement":
+    from ledger.canonical import decode
+    from ledger.errors import Refused
+    from ledger.statements import Statement
+    from ledger.strict import base64_bytes
+
+    value = decode(line)
+    if not isinstance(value, dict) or value.keys() != {"body", "sig"} or not isinstance(value["sig"], str):
+        raise Refused('a statement is written {"body":{…},"sig":"<base64>"}; --sign-only prints such lines.')
+    body = value["body"]
+    if not isinstance(body, dict):
+        raise Refused("the statement's body is no object; --sign-only prints one.")
+    return Statement(body, base64_bytes(value["sig"], "signature"))

@@ -1,0 +1,77 @@
+"""How results are printed: JSON for programs; for people lines and tables, never folding what will be copied."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ledger.checkpoint import Checkpoint
+
+
+def json_flag(command: Any) -> Any:
+    """--json, for a verb that prints a document to be piped on as it is."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")(command)
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """One object on one line."""
+    click.echo(json.dumps(facts))
+
+
+def facts(pairs: Mapping[str, object]) -> None:
+    """`  name  value` lines, names aligned; values are not folded, so that they can be copied."""
+    width = max(map(len, pairs), default=0)
+    for name, value in pairs.items():
+        click.echo(f"  {click.style(f'{name:<{width}}', bold=True)}  {value}")
+
+
+def sentence(label: str, text: str, colour: str | None = None) -> None:
+    """`label: text`, folded to the terminal's width under its beginning."""
+    start = f"{label}: "
+    folded = click.wrap_text(f"{start}{text}", shutil.get_terminal_size((100, 24)).columns, subsequent_indent="    ")
+    click.echo(folded.replace(label, click.style(label, fg=colour, bold=True), 1))
+
+
+def verdict(good: bool, text: str) -> None:
+    """One line, green or red; without colour its first word says which."""
+    click.secho(text, fg="green" if good else "red", bold=True)
+
+
+def table(table: "Table") -> None:
+    """A rich table at the terminal's width."""
+    from rich.console import Console
+
+    Console().print(table)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 entry`, `1,204 entries`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def head_of(checkpoint: "Checkpoint") -> dict[str, Any]:
+    """A checkpoint as JSON."""
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
+
+
+def moment(milliseconds: int) -> str:
+    """A time as people read it, in UTC."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """`1-3, 5`: sorted numbers, each run of neighbours as one."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)

@@ -1,0 +1,158 @@
+"""``fedray ledger witness``: cosigning by the tlog-witness rule, once, as a server, or asking others to."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fedray.cli.ledger.output import count, head_of, json_flag, print_json
+from fedray.cli.ledger.places import (
+    File,
+    GivenFile,
+    Place,
+    content,
+    key_file,
+    key_option,
+    keys_option,
+    ledger_argument,
+    load_key,
+    trust_options,
+    trusted,
+)
+from fedray.cli.ledger.reading import consistency, newest, operator_keys, replay
+from fedray.cli.options import format_option, wants_json
+
+if TYPE_CHECKING:
+    from ledger.note import Signature
+
+_name = click.option("--name", metavar="NAME", help="The witness's name [default: the key's].")
+_memory = click.option("--memory", type=File, help="Where the last heads are remembered [default: beside the key].")
+
+
+@click.group()
+def command() -> None:
+    """Cosign checkpoints: only what continues the last one you cosigned, so that no log can show you two histories."""
+
+
+@command.command()
+@ledger_argument
+@key_option
+@trust_options
+@_name
+@_memory
+@click.option("--sign-only", is_flag=True, help="Only print the cosignature, to send to the operator.")
+@json_flag
+def cosign(
+    place: Place, key: str, logs: tuple[str, ...], policy: Path | None, name: str | None, memory: Path | None,
+    sign_only: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Cosign the newest checkpoint; exit code 3 when it does not continue the one you remember.
+
+    The cosignature is added to the checkpoint, or, with --sign-only and for a served log, printed. Without --policy or
+    --log, the operator keys that the log itself names are believed.
+    """
+    from ledger.cosignature import Cosigner
+    from ledger.note import format_signature
+    from ledger.witness.cosigner import Participants
+    from ledger.witness.memory import Memory
+
+    checkpoint, data = newest(place)
+    trust = trusted(logs, policy)
+    known = trust.logs if trust else operator_keys(replay(place))
+    cosigner = Cosigner(name or key_file(key, place.keys).stem, load_key(key, place.keys))
+    memories = memory or key_file(key, place.keys).with_suffix(".memory")
+    said = Participants(Memory(memories), known).cosign(data, [cosigner], consistency(place, checkpoint.size))
+    line = said[cosigner.vkey.name]
+    added = not sign_only and isinstance(place.where, Path)
+    if added:
+        add_cosignatures(place, checkpoint.size, [line])
+    if as_json:
+        text = format_signature(line).decode()
+        print_json({**head_of(checkpoint), "witness": str(cosigner.vkey), "cosignature": text, "added": added})
+    elif added:
+        click.echo(
+            f"{cosigner.vkey.name} cosigned {checkpoint.origin} at size {checkpoint.size}, root {checkpoint.root.hex()}"
+        )
+    else:
+        click.echo(format_signature(line), nl=False)
+
+
+@command.command()
+@ledger_argument
+@click.option("--policy", metavar="FILE", type=GivenFile, required=True, help="Whom to ask: its witnesses with a URL.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=10.0, show_default=True, metavar="SECONDS")
+@format_option
+def feed(place: Place, policy: Path, timeout: float, output: str) -> None:
+    """Ask the witnesses of a policy to cosign the newest checkpoint, and add what they sign.
+
+    Exit code 3 when the policy's quorum is not reached.
+    """
+    from ledger.checkpoint import add_signatures
+    from ledger.policy import Policy
+    from ledger.witness.feeder import feed, peers
+
+    trust = Policy.parse(content(policy))
+    checkpoint, data = newest(place)
+    fed = feed(data, consistency(place, checkpoint.size), peers(trust), timeout)
+    if fed.signatures:
+        add_cosignatures(place, checkpoint.size, fed.signatures)
+    signed = [line.name for line in fed.signatures]
+    if wants_json(output):
+        refusals = {name: str(error) for name, error in fed.errors.items()}
+        print_json({**head_of(checkpoint), "cosigned": signed, "refused": refusals})
+    else:
+        click.echo(f"{count(len(signed), 'witness')} cosigned {checkpoint.origin} at size {checkpoint.size}")
+        for error in fed.errors.values():
+            click.echo(f"  {error}", err=True)
+    trust.open(add_signatures(data, fed.signatures))
+
+
+@command.command()
+@key_option
+@trust_options
+@_name
+@_memory
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 [default]: any free one.")
+@click.option("--prefix", default="", metavar="/PATH", help="A path before add-checkpoint.")
+@keys_option
+def serve(
+    key: str, logs: tuple[str, ...], policy: Path | None, name: str | None, memory: Path | None, host: str, port: int,
+    prefix: str, keys: Path | None,
+) -> None:  # fmt: skip
+    """Cosign over HTTP (C2SP tlog-witness) for the logs of --log or --policy, until Ctrl-C.
+
+    Prints the line `witness NAME VKEY URL` for the policies of others.
+    """
+    from ledger.cosignature import Cosigner
+    from ledger.errors import Refused
+    from ledger.witness.cosigner import Witness
+    from ledger.witness.memory import Memory
+    from ledger.witness.server import serve as answer
+
+    trust = trusted(logs, policy)
+    if trust is None:
+        raise Refused("a witness needs to know its logs; give their keys with --log, or a policy with --policy.")
+    path = key_file(key, keys)
+    cosigner = Cosigner(name or path.stem, load_key(key, keys))
+    witness = Witness(cosigner, Memory(memory or path.with_suffix(".memory")), trust.logs)
+    asyncio.run(answer(witness, host, port, prefix))
+
+
+def add_cosignatures(place: Place, size: int, lines: Sequence["Signature"]) -> None:
+    """Put verified cosignatures under a published checkpoint; LedgerIOError while another process writes."""
+    import os
+
+    from ledger.folder import LedgerFolder
+    from ledger.fs import DISK, lock
+    from ledger.publish import Publisher
+
+    folder = LedgerFolder(place.folder)
+    folder.check_exists()
+    held = lock(folder.journal)
+    try:
+        Publisher(folder, DISK).cosign(size, lines)
+    finally:
+        os.close(held)

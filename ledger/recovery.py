@@ -1,0 +1,156 @@
+"""Opening a ledger to write: what the signed head promises must be there, and what nobody was promised is cut.
+
+The head in the key folder is the truth. The journal must reach it, with the entries it was signed over; what lies past
+it was never acknowledged, and after a failed flush nobody knows whether the disk has it, so it is cut. Tiles and
+checkpoint may be behind the head after a crash; they are made again from the journal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.checkpoint import Checkpoint, open_checkpoint
+from ledger.edge import Edge
+from ledger.entry import Entry, decode_entry
+from ledger.errors import Refused, RolledBack, Tampered
+from ledger.folder import LedgerFolder
+from ledger.fs import Disk, read
+from ledger.journal import Journal, read_segment, segments
+from ledger.keyring import KeyRing
+from ledger.keys import SigningKey
+from ledger.merkle import leaf_hash
+from ledger.note import NoteSigner, VerifierKey
+from ledger.snapshot import load_snapshot
+from ledger.state import State
+from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
+
+
+@dataclass
+class Recovered:
+    """A ledger ready for its next entry; `tiles` are those to be published again, `cut` the entries that were cut."""
+
+    checkpoint: Checkpoint
+    signed: bytes
+    published: bool
+    edge: Edge
+    tiles: list[tuple[str, bytes]]
+    journal: Journal
+    state: State
+    last: Entry | None
+    last_data: bytes
+    cut: int
+    snapshot_size: int
+
+
+def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, disk: Disk) -> Recovered:
+    """Bring the parts of a ledger together. The caller holds its lock.
+
+    Raises RolledBack when the journal or the published log do not fit the signed head, Tampered for damaged files.
+    """
+    signed = _head(folder, ring, origin)
+    head = open_checkpoint(signed, [NoteSigner(origin, key).vkey]).checkpoint
+    published = _is_published(read(folder.checkpoint) or b"", head, NoteSigner(origin, key).vkey)
+    first, entries = _journal(folder.journal, head.size)
+    kept = entries[: head.size - first]
+    try:
+        edge = Edge.at(first, folder.read)
+        tiles = list[tuple[str, bytes]]()
+        for at in range(0, len(kept), TILE_WIDTH):
+            part = kept[at : at + TILE_WIDTH]
+            edge.append(part, [leaf_hash(entry) for entry in part])
+            tiles += edge.tiles()
+    except Refused as error:
+        raise Tampered("log/tile", str(error).rstrip(".")) from error
+    if edge.root() != head.root:
+        raise RolledBack(
+            f"the {head.size} entries in {folder.path} are not those that the head in the key folder was signed over: "
+            "this is a fork or a damaged copy; restore the ledger, or look at it with: fedray ledger verify"
+        )
+    state = load_snapshot(folder.snapshot, origin, key.who, head.size)
+    snapshot_size = state.size
+    last_data = _replay(folder, state, first, kept)
+    newest = head.size // TILE_WIDTH * TILE_WIDTH
+    journal = _go_on(folder.journal, disk, first, newest, kept)
+    last = decode_entry(last_data) if last_data else None
+    cut = first + len(entries) - head.size
+    return Recovered(head, signed, published, edge, tiles, journal, state, last, last_data, cut, snapshot_size)
+
+
+def origin_of(folder: LedgerFolder) -> str:
+    """The log's name by its published checkpoint; Tampered when there is none to read it from."""
+    first_line = folder.read("checkpoint").split(b"\n", 1)[0]
+    try:
+        return first_line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Tampered("log/checkpoint", "its first line is no log name") from error
+
+
+def _head(folder: LedgerFolder, ring: KeyRing, origin: str) -> bytes:
+    signed = ring.head(origin)
+    if signed is None:
+        raise RolledBack(
+            f"the key folder {ring.folder} holds no head of {origin}, so nobody can tell whether {folder.path} is "
+            "complete; bring the head file back, or accept the published checkpoint with: fedray ledger repair"
+        )
+    return signed
+
+
+def _journal(folder: Path, size: int) -> tuple[int, list[bytes]]:
+    """The first entry that the journal holds, and its entries from there; RolledBack when they end before `size`."""
+    first, entries = 0, list[bytes]()
+    starts = segments(folder)
+    for start in starts:
+        if start != first + len(entries):
+            if start > size or entries:
+                break
+            first = start
+        entries += read_segment(folder, start)
+    if not starts or first + len(entries) < size or first > size:
+        missing = size - first - len(entries)
+        raise RolledBack(f"ledger rolled back: {max(missing, 1)} signed entries missing from {folder}; restore them.")
+    return first, entries
+
+
+def _go_on(folder: Path, disk: Disk, first: int, newest: int, kept: list[bytes]) -> Journal:
+    """The segment that holds the next entry, cut behind the newest one kept."""
+    path = folder / str(newest)
+    if not path.exists():
+        disk.create(path, b"")
+    return Journal.go_on(folder, disk, newest, kept[newest - first :])
+
+
+def _replay(folder: LedgerFolder, state: State, first: int, kept: list[bytes]) -> bytes:
+    """Apply what the state has not seen; the newest entry's bytes."""
+    data = b""
+    start = min(state.size, max(first + len(kept) - 1, 0))
+    for number, data in _entries(folder, start, first, kept):
+        if number >= state.size:
+            try:
+                state.apply(decode_entry(data).statement.body)
+            except Refused as error:
+                raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
+    return data
+
+
+def _entries(folder: LedgerFolder, start: int, first: int, kept: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    for index in range(start // TILE_WIDTH, first // TILE_WIDTH):
+        for at, data in enumerate(decode_bundle(folder.read(bundle_path(index)))):
+            if index * TILE_WIDTH + at >= start:
+                yield index * TILE_WIDTH + at, data
+    for at, data in enumerate(kept):
+        if first + at >= start:
+            yield first + at, data
+
+
+def _is_published(data: bytes, head: Checkpoint, vkey: VerifierKey) -> bool:
+    """Whether the published checkpoint is the head (perhaps with cosignatures); RolledBack when it is beyond it."""
+    try:
+        there = open_checkpoint(data, [vkey]).checkpoint
+    except Refused:
+        return False  # a crash in the middle of a rotation, or damage: it is written again
+    if there.size > head.size:
+        raise RolledBack(
+            f"the published checkpoint has {there.size} entries and the head in the key folder {head.size}: the key "
+            "folder was restored from an old copy; bring its newest head file back."
+        )
+    return there == head

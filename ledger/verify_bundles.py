@@ -1,0 +1,190 @@
+"""Verifying a bundle of entries by itself, so that many processes can share the work.
+
+All that needs no other bundle: bytes are canonical, entries numbered and linked, times do not fall, signatures are
+good, and the files of the bundle and of its tile of hashes say the same. What depends on order is left to the caller.
+"""
+
+import base64
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from ledger.canonical import Value, decode
+from ledger.entry import first_prev, split_entry
+from ledger.errors import Refused, Tampered
+from ledger.merkle import HASH_BYTES, leaf_hash, node_hash
+from ledger.schemas import SCHEMAS, check_body
+from ledger.source import Source
+from ledger.state.quorum import check_cosignatures
+from ledger.statements import check_spelled
+from ledger.tiles import TILE_WIDTH, Tile, decode_bundle
+
+Bodies = list[dict[str, Value]]
+_READ_HERE = frozenset({"genesis", "operator.rotate", "round.close"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """Bundle `index` of the log named `origin`, which has `width` entries by the checkpoint.
+
+    `files` are the bundles and tiles with this index that are there, or, where nobody can know, that must be.
+    `statements` has them checked as statements at all, `thorough` their signatures too.
+    """
+
+    origin: str
+    index: int
+    width: int
+    files: tuple[Tile, ...]
+    statements: bool = True
+    thorough: bool = True
+
+
+@dataclass
+class Found:
+    """What is in a bundle up to the first `problem`: leaf hashes, joined, and the statements, if they are wanted."""
+
+    index: int
+    problem: Tampered | None = None
+    leaves: bytes = b""
+    root: bytes | None = None  # of the full bundle
+    prev: str = ""  # what the first entry links to
+    times: tuple[int, int] = (0, 0)  # of the first and the last entry
+    kinds: Counter[str] = field(default_factory=Counter)
+    speakers: set[str] = field(default_factory=set)
+    bodies: Bodies = field(default_factory=list)
+    operators: list[tuple[int, str]] = field(default_factory=list)  # from a checkpoint of this size on, who signs
+
+
+def check_bundles(source: Source, jobs: Sequence[Job]) -> list[Found]:
+    """Each bundle in turn, up to the first that has a problem; LedgerIOError when a file cannot be read."""
+    found = []
+    for job in jobs:
+        found.append(check_bundle(source, job))
+        if found[-1].problem:
+            break
+    return found
+
+
+def check_bundle(source: Source, job: Job) -> Found:
+    """What is in one bundle; never raises Tampered, but returns it."""
+    found = Found(job.index)
+    try:
+        entries = _entries(source, job)
+        leaves = [leaf_hash(entry) for entry in entries]
+        found.leaves = b"".join(leaves)
+        found.root = _root(leaves) if job.width == TILE_WIDTH else None
+        if job.statements:
+            _check_entries(job, entries, leaves, found)
+        _check_files(source, job, entries, found.leaves)
+    except Tampered as problem:
+        found.problem = problem
+    return found
+
+
+def _root(leaves: Sequence[bytes]) -> bytes:
+    """The root over as many leaves as a full bundle has: a power of two, so level by level is quickest."""
+    while len(leaves) > 1:
+        leaves = [node_hash(left, right) for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
+    return leaves[0]
+
+
+def _entries(source: Source, job: Job) -> list[bytes]:
+    """The bundle's entries; those of the full one when a partial one has just given way to it."""
+    for width in dict.fromkeys((job.width, TILE_WIDTH)):
+        path = Tile(None, job.index, width).path
+        data = source.read(path)
+        if data is not None:
+            return _decode(path, data, width)[: job.width]
+    raise Tampered(f"log/{Tile(None, job.index, job.width).path}", "the file is missing")
+
+
+def _decode(path: str, data: bytes, width: int) -> list[bytes]:
+    try:
+        entries = decode_bundle(data)
+    except Refused as error:
+        raise Tampered(f"log/{path}", str(error).partition(";")[0]) from error
+    if len(entries) != width:
+        raise Tampered(f"log/{path}", f"it holds {len(entries)} entries instead of {width}")
+    return entries
+
+
+def _check_entries(job: Job, entries: Sequence[bytes], leaves: Sequence[bytes], found: Found) -> None:
+    first = job.index * TILE_WIDTH
+    link, last = (first_prev(job.origin) if first == 0 else None), 0
+    for number, (data, leaf) in enumerate(zip(entries, leaves, strict=True), first):
+        try:
+            seq, prev, ts, spelled, signature = split_entry(data)
+            body = decode(spelled)
+            _check_place(seq == number, link is None or prev == link, ts >= last)
+            _check_statement(job, body, spelled, signature)
+        except Refused as error:
+            raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
+        found.prev = found.prev or prev
+        found.times = (found.times[0] if number > first else ts, ts)
+        link, last = leaf.hex(), ts
+        _note(found, number, body, job.thorough)
+
+
+def _check_place(numbered: bool, linked: bool, later: bool) -> None:
+    if not numbered:
+        raise Refused("its seq is not its place in the log")
+    if not linked:
+        raise Refused("its link, prev, is not the hash of the entry before it")
+    if not later:
+        raise Refused("its time is before that of the entry before it")
+
+
+def _check_statement(job: Job, body: Any, spelled: bytes, signature: bytes) -> None:
+    """What can be said of a statement by itself; its fields are left to the state where there is one."""
+    kind = body.get("kind")
+    if type(kind) is not str or kind not in SCHEMAS or kind in _READ_HERE:
+        check_body(body)
+    if body.get("log") != job.origin:
+        raise Refused(f"its statement is for the log {body.get('log')!r:.100}")
+    if job.thorough:
+        check_spelled(body, spelled, base64.b64decode(signature))
+        if kind == "round.close":
+            check_cosignatures(body)
+
+
+def _note(found: Found, number: int, body: Any, wanted: bool) -> None:
+    kind, who = body["kind"], str(body.get("who"))
+    found.kinds[kind] += 1
+    found.speakers.add(who)
+    if kind == "genesis":
+        found.operators.append((number, who))
+    elif kind == "operator.rotate":
+        found.operators.append((number + 1, body["new"]))
+    if wanted:
+        found.bodies.append(body)
+
+
+def _check_files(source: Source, job: Job, entries: Sequence[bytes], leaves: bytes) -> None:
+    """Every file of this bundle and its tile says the same, as far as both reach."""
+    ends = list(accumulate((2 + len(entry) for entry in entries), initial=0))
+    spelled = b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+    for tile in job.files:
+        width = min(tile.width, job.width)
+        end = ends[width] if tile.level is None else width * HASH_BYTES
+        expected = (spelled if tile.level is None else leaves)[:end]
+        compare(source, tile, expected, beyond=tile.width > job.width)
+
+
+def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:
+    """Return when the tile's file holds what is expected; one that reaches `beyond` the checkpoint need only not differ.
+
+    Such a one may be half written. A missing partial tile is no loss when the full one is there, which may have replaced
+    it while we read. Tampered otherwise.
+    """
+    data = source.read(tile.path)
+    if data is None and tile.width < TILE_WIDTH:
+        data = source.read(Tile(tile.level, tile.index).path)
+        data = data and data[: len(expected)]
+    if data is None:
+        raise Tampered(f"log/{tile.path}", "the file is missing")
+    if beyond:
+        data, expected = data[: len(expected)], expected[: len(data)]
+    if data != expected:
+        raise Tampered(f"log/{tile.path}", "it is not what the entries make it")
