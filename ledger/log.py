@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from ledger.batch import Receipts, Request, deliver
 from ledger.checkpoint import Checkpoint
@@ -26,6 +27,8 @@ from ledger.state import State
 from ledger.statements import Statement
 from ledger.writer import Cosign, Writer
 
+T = TypeVar("T")
+Chore = tuple[Future[Any], Callable[[], Any]]
 LINGER_SECONDS = 0.002
 """How long a batch waits for callers that the last batch let go, when those were several."""
 PUBLISH_SECONDS = 0.1
@@ -40,7 +43,7 @@ class Log:
         self._writer = writer
         self._wake = threading.Condition()
         self._queue: deque[Request] = deque()
-        self._chores: deque[tuple[Future[bytes], Callable[[], bytes]]] = deque()
+        self._chores: deque[Chore] = deque()
         self._closing = False
         self._expected = 1
         self._thread = threading.Thread(target=self._work, name="fedray-ledger", daemon=True)
@@ -120,18 +123,18 @@ class Log:
         """The newest checkpoint that is published, and its signed note with the cosignatures it has."""
         return self._writer.published
 
-    def publish(self) -> None:
-        """Show the newest checkpoint to the public now; LedgerIOError when the disk refuses."""
-        self._writer.publish()
+    def publish(self) -> "Future[Checkpoint]":
+        """Have all that was submitted before shown to the public; gives the newest checkpoint once it is."""
+
+        def show() -> Checkpoint:
+            self._writer.publish()
+            return self._writer.published[0]
+
+        return self._later(show)
 
     def cosign(self, size: int, signatures: Sequence[Signature]) -> "Future[bytes]":
         """Have verified cosignatures added to the published checkpoint of `size` entries; gives it as it is then."""
-        future: Future[bytes] = Future()
-        with self._wake:
-            self._require_open()
-            self._chores.append((future, lambda: self._writer.add_cosignatures(size, signatures)))
-            self._wake.notify()
-        return future
+        return self._later(lambda: self._writer.add_cosignatures(size, signatures))
 
     def rotate(self, new: SigningKey) -> Receipt:
         """Hand the log over to the operator key `new`: the checkpoint of the hand-over is signed by both."""
@@ -160,30 +163,40 @@ class Log:
             if len(self._queue) in (1, self._expected):
                 self._wake.notify()
 
+    def _later(self, work: Callable[[], T]) -> "Future[T]":
+        """Have the log's thread do some work after recording what is queued now."""
+        future: Future[T] = Future()
+        with self._wake:
+            self._require_open()
+            self._chores.append((future, work))
+            self._wake.notify()
+        return future
+
     def _require_open(self) -> None:
         if self._closing:
             raise LedgerIOError(f"the ledger {self._writer.path} is closed; open it again to append.")
 
     def _work(self) -> None:
-        while (waiting := self._next_batch()) or self._chores:
+        while batch := self._next_batch():
+            waiting, chores = batch
             self._expected = len(waiting)
             for answered in self._writer.record(waiting):
                 deliver(answered)
             with suppress(LedgerError):  # later appends, and closing, tell of it
                 self._writer.publish(every=PUBLISH_SECONDS if self._expected > 1 else 0.0)
-            while self._chores:
-                future, work = self._chores.popleft()
+            for future, work in chores:
                 try:
                     future.set_result(work())
                 except Exception as error:
                     future.set_exception(error)
 
-    def _next_batch(self) -> list[Request]:
-        """Everything queued, and a moment's more if the last batch was of several; nothing when closing."""
+    def _next_batch(self) -> tuple[list[Request], list[Chore]] | None:
+        """Everything queued, and a moment's more if the last batch was of several; None when closing."""
         with self._wake:
             self._wake.wait_for(lambda: self._queue or self._chores or self._closing)
             if self._expected > 1 and self._queue:
                 self._wake.wait_for(lambda: len(self._queue) >= self._expected or self._closing, LINGER_SECONDS)
-            waiting = list(self._queue)
+            batch = list(self._queue), list(self._chores)
             self._queue.clear()
-            return waiting
+            self._chores.clear()
+            return batch if any(batch) else None

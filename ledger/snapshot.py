@@ -8,7 +8,6 @@ import base64
 from pathlib import Path
 
 from ledger.canonical import Value, decode, encode
-from ledger.errors import Refused
 from ledger.fs import Disk, read
 from ledger.keys import SigningKey, pae, verify
 from ledger.state import State
@@ -29,7 +28,7 @@ def load_snapshot(path: Path, log: str, who: str, at_most: int) -> State:
     data = read(path)
     try:
         return State() if data is None else _load(data, log, who, at_most)
-    except (Refused, KeyError, TypeError, AttributeError):
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
         return State()
 
 

@@ -173,10 +173,10 @@ def _check_files(source: Source, job: Job, entries: Sequence[bytes], leaves: byt
 
 
 def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:
-    """Return when the tile's file holds what is expected; one that reaches `beyond` the checkpoint need only not differ.
+    """Return when the tile's file holds what is expected; Tampered otherwise.
 
-    Such a one may be half written. A missing partial tile is no loss when the full one is there, which may have replaced
-    it while we read. Tampered otherwise.
+    One that reaches `beyond` the checkpoint may be half written, so it need only not differ. A missing partial tile is
+    no loss when the full one is there, which may have replaced it while we read.
     """
     data = source.read(tile.path)
     if data is None and tile.width < TILE_WIDTH:

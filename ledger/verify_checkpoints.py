@@ -67,7 +67,9 @@ class Checkpoints:
             if root_beyond(source, folder, self._replay.tree, head.checkpoint.size) == head.checkpoint.root:
                 self.agreed.append(head)
                 more = head.checkpoint.size - self._size
-                self.notes.append(f"{head.name} is {more} entries ahead: opening the ledger to write publishes them")
+                self.notes.append(
+                    f"{head.name} is {more} entries ahead of what is published: a writer is at work or was interrupted"
+                )
             else:
                 self.problems.append(head.behind(self._size))
 

@@ -59,14 +59,16 @@ class CommitProof:
 
 @dataclass(frozen=True)
 class RevealOrder:
-    """Server to node: all commitments of the round are in the published ``checkpoint``; cosign it, then reveal.
+    """Server to node: have ``users``, and yourself, look at the published ``checkpoint`` and cosign it.
 
-    ``consistency``: from each size that somebody here may have seen last, the proof to the checkpoint.
+    ``commits``: the proofs that their commitments of the round are in it, which they then reveal; none at the end of a
+    run. ``consistency``: from each size that somebody here may have seen last, the proof to the checkpoint.
     """
 
     round: int
     checkpoint: bytes
-    commits: Mapping[int, CommitProof]
+    users: tuple[int, ...]
+    commits: Mapping[int, CommitProof] = field(default_factory=dict)
     consistency: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict)
 
 

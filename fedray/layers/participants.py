@@ -4,19 +4,19 @@ Everyone who takes part is a witness: remembers the last checkpoint it saw, and 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import ledger
 from fedray.data.examples import Examples, Indices
-from fedray.errors import FedrayError
+from fedray.errors import FedrayError, StorageError
+from fedray.layers.commitments import Commitments
 from fedray.layers.end_user import EndUser
 from fedray.layers.messages import CohortOrder, Revealed, RevealOrder, UserReport
 from ledger.witness.cosigner import Participants
 from ledger.witness.memory import Memory
-from ledger.witness.unrevealed import Commitment, Unrevealed
+from ledger.witness.unrevealed import Commitment
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class LocalParticipants:
         self._key = ledger.SigningKey.derive(access.secret, name)
         access.memory.parent.mkdir(parents=True, exist_ok=True)
         self._logs = [ledger.log_vkey(access.log, access.operator)]
-        self._memory, self._unrevealed = Memory(access.memory), Unrevealed(access.memory)
+        self._memory, self._commitments = Memory(access.memory), Commitments(access.memory)
+        self._revealed: list[Commitment] = []
         self._introduced = False
-        self._updates: dict[tuple[int, int], str] = {}  # (round, user) -> digest
-        self._disk = ThreadPoolExecutor(1, "fedray-memory")  # training does not wait for a flush
+        self._user = lru_cache(4096)(self._make_user)  # deriving a key takes as long as two signatures
 
     def introduce(self) -> list[ledger.Statement]:
         """The node's account, once in this process."""
@@ -60,15 +60,12 @@ class LocalParticipants:
 
     def commit(self, order: CohortOrder, user: int, update: str, examples: int) -> ledger.Statement:
         """A user's commitment to its update, which is remembered until it is revealed."""
-        self._updates[order.round, user] = update
-        return self._user(user).commit(order.round, order.parent, update, examples)
+        who = self._user(user)
+        self._commitments.add(Commitment(who.who, self._access.run, order.round, who.salt(order.round), update))
+        return who.commit(order.round, order.parent, update, examples)
 
     def report(self, order: CohortOrder, reports: Sequence[UserReport], work: int, seconds: float) -> ledger.Statement:
-        """The node's statement of its work on a cohort: ``work`` examples went through the network and back.
-
-        From now on a death of this process no longer keeps the cohort's users from revealing.
-        """
-        self._disk.submit(self._write_down, order.round, order.users)
+        """The node's statement of its work on a cohort: ``work`` examples went through the network and back."""
         return ledger.sign(
             self._key,
             "compute.report",
@@ -83,23 +80,34 @@ class LocalParticipants:
         )
 
     def reveal(self, order: RevealOrder) -> Revealed:
-        """Have all check that the checkpoint holds their commitments and continues the last, cosign, and reveal."""
+        """Have all check that the checkpoint holds their commitments and continues the last, cosign, and reveal.
+
+        Raises StorageError when what they see cannot be remembered.
+        """
         try:
             missing = self._unproved(order)
             return Revealed(behind=missing) if missing else self._reveal(order)
+        except ledger.LedgerIOError as error:
+            raise StorageError(f"The participants cannot remember what they see of the ledger: {error}") from None
         except (FedrayError, ledger.LedgerError) as error:
             return Revealed(objection=str(error))
 
     def _reveal(self, order: RevealOrder) -> Revealed:
         checkpoint = ledger.open_checkpoint(order.checkpoint, self._logs).checkpoint
-        updates = {user: update for user in order.commits if (update := self._update(order.round, user))}
-        for user, update in updates.items():
-            self._user(user).check_commit(order.commits[user], checkpoint, order.round, update)
+        known = {user: kept for user in order.commits if (kept := self._commitment(order.round, user))}
+        for user, kept in known.items():
+            self._user(user).check_commit(order.commits[user], checkpoint, order.round, kept.digest)
         participants = Participants(self._memory, self._logs)
         signatures = participants.cosign(order.checkpoint, self._cosigners(order), order.consistency.__getitem__)
-        statements = tuple(self._user(user).reveal(order.round, update) for user, update in updates.items())
-        self._disk.submit(self._forget, order.round, tuple(order.commits))
+        statements = tuple(self._user(user).reveal(order.round, kept.digest) for user, kept in known.items())
+        self._forget_before(order.round)
+        self._revealed += known.values()
         return Revealed(statements, signatures)
+
+    def _forget_before(self, round: int) -> None:
+        """Of this round nothing yet: should the answer get lost with this process, the next one is asked again."""
+        self._commitments.forget([old for old in self._revealed if old.round < round])
+        self._revealed = [kept for kept in self._revealed if kept.round >= round]
 
     def _unproved(self, order: RevealOrder) -> tuple[int, ...]:
         """The sizes that somebody here saw last and the order has no proof from."""
@@ -108,31 +116,11 @@ class LocalParticipants:
         return tuple({head.size for head in heads.values() if 0 < head.size < size} - order.consistency.keys())
 
     def _cosigners(self, order: RevealOrder) -> list[ledger.Cosigner]:
-        return [*(self._user(user).cosigner() for user in order.commits), ledger.Cosigner(self._name, self._key)]
+        return [*(self._user(user).cosigner() for user in order.users), ledger.Cosigner(self._name, self._key)]
 
-    def _user(self, user: int) -> EndUser:
+    def _make_user(self, user: int) -> EndUser:
         key = ledger.SigningKey.derive(self._access.secret, f"user-{user}")
         return EndUser(user, key, self._access.log, self._access.run)
 
-    def _update(self, round: int, user: int) -> str | None:
-        """What the user committed to; from the file when it did so in a process that has died."""
-        known = self._updates.get((round, user))
-        kept = None if known else self._unrevealed.get(self._user(user).who, self._access.run, round)
-        return kept.digest if kept else known
-
-    def _write_down(self, round: int, users: Sequence[int]) -> None:
-        new = [self._commitment(round, user) for user in users]
-        old = [self._unrevealed.get(who.who, who.run, round) for who in new]
-        self._unrevealed.delete([kept for kept in old if kept])  # of a round that a resumed run trains again
-        self._unrevealed.put(new)
-
-    def _forget(self, round: int, users: Sequence[int]) -> None:
-        known = [self._commitment(round, user) for user in users if (round, user) in self._updates]
-        with suppress(ledger.LedgerError):  # nothing is lost when it stays
-            self._unrevealed.delete(known)
-        for user in users:
-            self._updates.pop((round, user), None)
-
-    def _commitment(self, round: int, user: int) -> Commitment:
-        who, update = self._user(user), self._updates[round, user]
-        return Commitment(who.who, self._access.run, round, who.salt(round), update)
+    def _commitment(self, round: int, user: int) -> Commitment | None:
+        return self._commitments.get(self._user(user).who, self._access.run, round)

@@ -33,7 +33,7 @@ from fedray.run.folder import RunFolder
 from fedray.run.plan import Plan, summary
 from fedray.run.record import Record
 from fedray.run.task_failed import TaskFailed
-from fedray.runtime.interface import CallDone, CallFailed, Runtime, RuntimeEvent, WorkerLost, WorkerReady
+from fedray.runtime.interface import CallDone, CallFailed, Runtime, RuntimeEvent, Woken, WorkerLost, WorkerReady
 
 
 @dataclass
@@ -87,6 +87,8 @@ class Engine:
         """Train to the end. ``evaluate_first``: the starting model's evaluation is missing (after a resume)."""
         if evaluate_first:
             self._to_evaluate.add(self.standing.round)
+        if self._record:
+            self._record.when_published(self._runtime.wake)
         self._carry_out(self._scheduler.begin(evaluate_first))
         self._write_down()
         while not self._finished:
@@ -119,6 +121,8 @@ class Engine:
                 if self._record:
                     self._record.lost(worker)
                 return [Lost(worker, reason)]
+            case Woken():
+                return []
             case CallFailed(_, _, failure):
                 raise TaskFailed(failure, self._plan.app.folder)
 
@@ -165,6 +169,16 @@ class Engine:
         if self._record:
             self._record.flush()
         self._write_checkpoints()
+        if self._record:
+            self._close_ledger(self._record)
+
+    def _close_ledger(self, record: Record) -> None:
+        """End the ledger with cosignatures; those of a worker that dies meanwhile are done without."""
+        for worker, order in record.close(self.standing.round, self.standing.model):
+            self._runtime.call_aside(worker, order, "reveal", order)
+        while record.answering:
+            self._understand(self._runtime.next_event())
+        record.flush()
 
     def _open_round(self, round: int, cohorts: tuple[TrainCohort, ...]) -> None:
         self._opened = self._runtime.now()

@@ -24,7 +24,7 @@ def finish(
     data, digest = save_tensors(plan.model.state_dict())
     write_whole(folder.path / "model.safetensors", data)
     if record:
-        record.close(standing.round, digest)
+        record.release()
     tell(sinks, Preparing("drawing figures", 0, 0))
     safe = f"the trained model is safe in {folder.path / 'model.safetensors'}"
     with shown_once(plan.app.folder, f"after the last round, in baselines() or figures() ({safe})"):

@@ -5,6 +5,7 @@ training never waits for the disk. Rounds are settled one after the other, each 
 """
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from fedray.app import App
 from fedray.errors import FedrayError, StorageError
 from fedray.layers.messages import CohortResult, Revealed, RevealOrder
 from fedray.layers.participants import LedgerAccess
-from fedray.run.settlement import Body, Settlement
+from fedray.run.settlement import MOST_SIGNATURE_LINES, Body, Settlement
 from ledger.folder import LedgerFolder
 from ledger.keyring import KeyRing
 
@@ -27,15 +28,19 @@ class Record:
     def __init__(self, path: Path, log: ledger.Log, server: ledger.SigningKey, users_secret: bytes) -> None:
         self._folder, self._log, self._server = LedgerFolder(path), log, server
         self._secret = users_secret
-        self._run = path.parent.name
+        self._run = log.origin  # not the folder's name, which may have changed
         self._seen = {account.who for account in log.state.accounts}
         self._names = {account.name: account.who for account in log.state.accounts}
+        run = log.state.run(self._run)
+        self._with_data = set(run.data) if run else set[str]()
         self._results: dict[int, tuple[int, CohortResult]] = {}
         self._rounds: deque[Settlement] = deque()
         self._said: list[ledger.Statement] = []  # what `_opening` will have recorded
         self._opening: Future[list[ledger.Receipt]] | None = None
         self._sent: set[int] = set()  # the workers that have the order of the round now being settled
         self._closing: deque[tuple[int, Future[list[ledger.Receipt]]]] = deque()
+        self._last_users: dict[int, tuple[int, ...]] = {}  # of the last settled round, by worker
+        self._wake: Callable[[], None] = lambda: None
         self._saw: dict[str, int] = {}  # name -> size of the checkpoint that this participant cosigned last
         self._written: deque[Future[Any]] = deque()
 
@@ -48,13 +53,17 @@ class Record:
             record._begin(app, sha256(recipe).hexdigest(), round, model)
         return record
 
+    def when_published(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called, by another thread, when there may be new `orders`."""
+        self._wake = wake
+
     def access(self, memory: Path) -> LedgerAccess:
         """What nodes and users need to know of the ledger."""
         return LedgerAccess(self._log.origin, self._run, self._server.who, self._secret, memory)
 
     def is_registered(self, user: int) -> bool:
         """Whether the ledger knows the user's data."""
-        return f"user-{user}" in self._names
+        return self._names.get(f"user-{user}") in self._with_data
 
     @property
     def head(self) -> str:
@@ -92,13 +101,16 @@ class Record:
 
     def answered(self, worker: int, revealed: Revealed) -> None:
         """Take in a worker's answer; it is asked again with the proofs it lacked."""
+        if not self._rounds:
+            self._add_last(worker, revealed)
+            return
         current = self._rounds[0]
         if revealed.behind:
-            current.prove(worker, self._folder.consistency_paths(revealed.behind, current.witnessed()[0]))
-            self._sent.discard(worker)
+            with _plainly():
+                current.prove(worker, self._folder.consistency_paths(revealed.behind, current.witnessed()[0]))
         else:
             current.answer(worker, revealed)
-            self._sent.discard(worker)
+        self._sent.discard(worker)
         self._advance()
 
     def lost(self, worker: int) -> None:
@@ -119,8 +131,9 @@ class Record:
     def settled(self, round: int) -> bool:
         """Whether the ledger has the closed round, durably."""
         self._advance()
-        while self._closing and self._closing[0][1].done():
-            self._closing.popleft()
+        with _plainly():
+            while self._closing and self._closing[0][1].done():
+                self._closing.popleft()[1].result()
         waiting = [settlement.number for settlement in self._rounds] + [number for number, _ in self._closing]
         return all(number > round for number in waiting)
 
@@ -133,19 +146,29 @@ class Record:
     def wait(self) -> None:
         """Wait until what was said is published, so that its users can be asked."""
         with _plainly():
-            if self._opening is not None:
-                self._opening.result()
-            self._log.publish()
+            self._log.publish().result()
 
     def saved(self, round: int, model: str) -> None:
         """State that there is a checkpoint of the settled ``round``: a file with the bytes that ``model`` names."""
         self._state("checkpoint.save", round=round, model=model, file=model)
 
-    def close(self, rounds: int, model: str) -> None:
-        """State that the run has ended, and give the ledger up."""
+    def close(self, rounds: int, model: str) -> list[tuple[int, RevealOrder]]:
+        """State that the run has ended; what to ask of which workers: that the last round's users cosign the end."""
         self._state("run.close", rounds=rounds, model=model)
-        self.release()
-        self._check()
+        self.flush()
+        self.wait()
+        head, signed = self._log.published()
+        proofs = self._folder.consistency_paths(set(self._saw.values()) - {head.size}, head.size)
+        self._sent = set(self._last_users)
+        return [(at, RevealOrder(rounds, signed, users, {}, proofs)) for at, users in self._last_users.items()]
+
+    def _add_last(self, worker: int, revealed: Revealed) -> None:
+        """Add cosignatures to the end of the ledger; the run has ended well without them."""
+        self._sent.discard(worker)
+        if revealed.objection:
+            raise FedrayError(f"A participant objects to the end of the ledger: {revealed.objection}")
+        lines = list(revealed.cosignatures.values())[: MOST_SIGNATURE_LINES // len(self._last_users)]
+        self._written.append(self._log.cosign(self._log.published()[0].size, lines))
 
     def release(self) -> None:
         """Finish writing what was said, and give up the ledger's write lock."""
@@ -166,6 +189,10 @@ class Record:
     def _advance(self) -> None:
         """Take the oldest unsettled round, and those after it, as far as they go without waiting."""
         self._check()
+        with _plainly():
+            self._settle()
+
+    def _settle(self) -> None:
         while self._rounds:
             current = self._rounds[0]
             if self._opening is None:
@@ -180,9 +207,13 @@ class Record:
         body, said = current.opening(self._seen)
         self._said = [self._sign("round.open", **body), *said]
         for statement in said:
+            who = str(statement.body["who"])
             if statement.body["kind"] == "account.register":
-                self._names[str(statement.body["name"])] = str(statement.body["who"])
+                self._names[str(statement.body["name"])] = who
+            if statement.body["kind"] == "data.register":
+                self._with_data.add(who)
         self._opening = self._log.submit(self._said, check=False)
+        self._log.publish().add_done_callback(lambda _: self._wake())
 
     def _ask(self, current: Settlement) -> None:
         assert self._opening is not None
@@ -206,6 +237,7 @@ class Record:
         self._closing.append((current.number, last))
         self._written += [last, self._log.cosign(*current.witnessed())]
         self._saw |= dict.fromkeys(current.cosignatures, current.witnessed()[0])
+        self._last_users = current.by_worker()
         self._rounds.popleft()
         self._opening = None
         self._sent.clear()
@@ -228,7 +260,7 @@ class Record:
 
 def _log(folder: Path, keys: Path, quorum: str) -> tuple[ledger.Log, ledger.SigningKey]:
     """The run's log, made at the first call, and its operator's key."""
-    origin, ring = folder.parent.name, KeyRing(keys)
+    origin, ring = folder.resolve().parent.name, KeyRing(keys)
     keys.mkdir(mode=0o700, exist_ok=True)
     if folder.exists():
         log = ledger.Log.open(folder, keys=keys)

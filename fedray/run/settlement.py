@@ -53,14 +53,21 @@ class Settlement:
         self._head = head
         of_user = {ledger.decode_entry(proved.entry).statement.body["commitment"]: proved for proved in commits}
         for worker, result in self._results:
-            order = self._orders.get(worker) or RevealOrder(self.number, signed, {})
+            order = self._orders.get(worker) or RevealOrder(self.number, signed, ())
             users = iter(report.user for report in result.reports)
             mine = dict(order.commits)
             for statement in result.statements:
                 if statement.body["kind"] == "update.commit":
                     proved = of_user[statement.body["commitment"]]
                     mine[next(users)] = CommitProof(proved.entry, proved.place, proved.path)
-            self._orders[worker] = replace(order, commits=mine)
+            self._orders[worker] = replace(order, users=tuple(mine), commits=mine)
+
+    def by_worker(self) -> dict[int, tuple[int, ...]]:
+        """The users each worker trained."""
+        users: dict[int, tuple[int, ...]] = {}
+        for worker, result in self._results:
+            users[worker] = (*users.get(worker, ()), *(report.user for report in result.reports))
+        return users
 
     @property
     def orders(self) -> Mapping[int, RevealOrder]:

@@ -73,6 +73,9 @@ class InProcessRuntime:
         self._virtual_now = max(self._virtual_now, due)
         return event()
 
+    def wake(self) -> None:
+        """Nothing to do: `next_event` computes and never waits."""
+
     def now(self) -> float:
         """Virtual seconds under a virtual clock, real ones otherwise."""
         return self._virtual_now if self._duration else time.monotonic() - self._started

@@ -45,7 +45,12 @@ class WorkerLost:
     reason: str
 
 
-RuntimeEvent = WorkerReady | CallDone | CallFailed | WorkerLost
+@dataclass(frozen=True)
+class Woken:
+    """Somebody called ``wake``."""
+
+
+RuntimeEvent = WorkerReady | CallDone | CallFailed | WorkerLost | Woken
 
 
 class Runtime(Protocol):
@@ -80,6 +85,10 @@ class Runtime(Protocol):
 
     def next_event(self) -> RuntimeEvent:
         """Wait for the next event."""
+        ...
+
+    def wake(self) -> None:
+        """Have ``next_event`` return ``Woken`` if it waits; for any thread."""
         ...
 
     def now(self) -> float:

@@ -27,7 +27,7 @@ from ray.exceptions import RayActorError
 
 from fedray.errors import FedrayError, InvalidInput
 from fedray.runtime.failure import Failure
-from fedray.runtime.interface import CallDone, CallFailed, RuntimeEvent, WorkerLost, WorkerReady
+from fedray.runtime.interface import CallDone, CallFailed, RuntimeEvent, Woken, WorkerLost, WorkerReady
 
 START_ATTEMPTS = 3
 _BUILD = object()
@@ -113,6 +113,8 @@ class RayRuntime:
         """Block until a call is answered or a worker is lost."""
         while True:
             generation, event = self._events.get()
+            if isinstance(event, Woken):
+                return event
             if generation != self._generation[event.worker]:
                 continue
             if isinstance(event, WorkerReady):
@@ -122,6 +124,10 @@ class RayRuntime:
                 if self._failed_starts[event.worker] >= START_ATTEMPTS:
                     raise FedrayError(f"Worker {event.worker} died {START_ATTEMPTS} times at its start: {event.reason}")
             return event
+
+    def wake(self) -> None:
+        """Put an event on the queue."""
+        self._events.put((0, Woken()))
 
     def now(self) -> float:
         """Seconds since the runtime was made."""

@@ -69,7 +69,7 @@ def test_a_second_ledger_of_one_name_or_in_one_place_is_refused(desk):
     before = contents(desk.folder)
     assert_one_sentence(desk.fedray("init", desk.book, "--origin", "example.org/other"), 4, "exists already")
     assert_one_sentence(desk.fedray("init", desk.folder / "b", "--origin", ORIGIN), 2, "fork")
-    assert_one_sentence(desk.fedray("init", desk.folder / "b", "--origin", "two words"), 2, "origin")
+    assert_one_sentence(desk.fedray("init", desk.folder / "b", "--origin", "two words"), 2, "log name")
     left = {path: data for path, data in contents(desk.folder).items() if "other" not in path.name}
     assert left == before
 
@@ -175,7 +175,7 @@ def test_garbage_for_a_checkpoint_or_a_policy_is_exit_code_2(desk, option):
 def test_a_log_key_that_is_none_and_garbage_for_a_receipt_are_exit_code_2(desk):
     receipt, entry = desk.file("receipt", "c2sp.org/tlog-proof@v1\n"), desk.file("entry")
     assert_one_sentence(desk.fedray("receipt", "verify", receipt, entry, "--log", desk.vkey), 2, "receipt")
-    assert_one_sentence(desk.fedray("receipt", "verify", receipt, entry, "--log", "me"), 2, "key")
+    assert_one_sentence(desk.fedray("receipt", "verify", receipt, entry, "--key", "me"), 2, "key")
     assert_one_sentence(desk.fedray("receipt", "verify", receipt, entry), 2, "--log", "--policy")
 
 
@@ -216,6 +216,7 @@ def test_a_disk_that_refuses_is_exit_code_4(desk):
 
 
 def test_a_ledger_that_may_not_be_read_is_exit_code_4(ordinary_user):
+    ordinary_user.folder.chmod(0o777)
     desk = Desk(ordinary_user.folder)
     with ordinary_user():
         desk.begin()

@@ -1,5 +1,6 @@
 """What a node sends: partial sums, evaluations and signed statements, each worked out again here."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import pairwise
@@ -14,16 +15,19 @@ import ledger
 from fedray.app import App
 from fedray.data.examples import examples_of
 from fedray.data.partition import Dirichlet, divide
-from fedray.layers.messages import CohortOrder
+from fedray.layers.messages import CohortOrder, CommitProof, RevealOrder
 from fedray.layers.node import Node, NodeSetup, initial_model
+from fedray.layers.participants import LedgerAccess
 from fedray.layers.server import Server
 from fedray.strategies import FedAvg
 from fedray.training.flat_model import FlatModel
 from fedray.training.local import LocalTraining, train_locally
 from fedray.training.settings import TrainingSettings
-from ledger.statements import check_signature
+from ledger.folder import LedgerFolder
+from ledger.verify import verify_dir
 
-USERS, SECRET, LOG = 6, bytes(range(32)), "example.org/run"
+USERS, LOG, RUN = 6, "example.org/log", "blobs-1"
+OPERATOR = ledger.SigningKey.from_seed(bytes(32))
 PARENT = sha256(b"parent").hexdigest()
 TRAINING = TrainingSettings(batch_size=8, local_epochs=2, learning_rate=0.1)
 PARTITION = divide(Dirichlet(alpha=1.0), 60, np.arange(60) % 2, USERS, seed=0)
@@ -61,8 +65,9 @@ class Uneven(Blobs):
 
 
 @pytest.fixture
-def make_node(make_app) -> Callable[..., Node]:
+def make_node(make_app, tmp_path) -> Callable[..., Node]:
     folders = {}
+    access = LedgerAccess(LOG, RUN, OPERATOR.who, bytes(range(32)), tmp_path / "participants" / "memory")
 
     def make(code: str = "", task: str = "Blobs", name: str = "node-0", **changes) -> Node:
         if task not in folders:
@@ -77,8 +82,7 @@ def make_node(make_app) -> Callable[..., Node]:
             "rounds": 4,
             "threads": 1,
             "evaluation_batch": 7,
-            "log": LOG,
-            "secret": SECRET,
+            "ledger": access,
         }
         return Node(NodeSetup(**(setup | changes)), name)
 
@@ -136,7 +140,7 @@ def test_a_users_update_does_not_depend_on_whom_its_node_trained_before(make_nod
     busy.train_cohort(order(0, 1), start)
     ours, theirs = busy.train_cohort(order(4), start), fresh.train_cohort(order(4), start)
     assert ours.update_sum.tobytes() == theirs.update_sum.tobytes()
-    assert update_digests(ours) == update_digests(theirs)
+    assert said(ours, "update.commit") == said(theirs, "update.commit")
 
 
 def test_frozen_weights_are_not_moved_by_averaging(make_node):
@@ -192,8 +196,9 @@ def said(result, kind: str) -> list[dict]:
     return [statement.body for statement in result.statements if statement.body["kind"] == kind]
 
 
-def update_digests(result) -> list[str]:
-    return [body["update"] for body in said(result, "update.commit")]
+def who_is(result) -> dict[str, str]:
+    """Public keys by account name."""
+    return {body["name"]: body["who"] for body in said(result, "account.register")}
 
 
 def merkle_root(leaves: list[bytes]) -> bytes:
@@ -221,60 +226,115 @@ def test_a_user_commits_to_its_data_by_a_root_that_anyone_who_has_it_can_recompu
     points, labels = (tensor.numpy() for tensor in load_task(folder).train_data().tensors)
     mine = PARTITION.of(4)
     root = merkle_root([sample_digest(points[index], labels[index]) for index in mine])
-    assert registered["user"] == 4
+    assert registered["who"] == who_is(result)["user-4"]
     assert registered["root"] == root.hex()
     assert registered["examples"] == len(mine)
 
 
-def test_a_user_claims_its_update_by_the_digest_of_the_weights_it_trained(make_node):
+def test_a_user_commits_to_its_update_without_showing_its_digest(make_node):
     node = make_node()
     folder = make_node.folders["Blobs"]
     start = start_of(folder)
-    result = node.train_cohort(order(0, 3), start)
+    result = node.train_cohort(order(0, 3, register=(0, 3)), start)
     for body, user in zip(said(result, "update.commit"), (0, 3), strict=True):
-        plain = nn.Linear(2, 2)
-        plain.load_state_dict(trained_alone(folder, user, 2, start).state_dict())
-        assert body["update"] == sha256(save(plain.state_dict())).hexdigest()
-        assert (body["user"], body["round"], body["parent"]) == (user, 2, PARENT)
+        assert (body["who"], body["round"], body["parent"]) == (who_is(result)[f"user-{user}"], 2, PARENT)
         assert body["examples"] == len(PARTITION.of(user))
+        assert update_digest(folder, user, 2, start) not in str(result.statements)
+
+
+def update_digest(folder, user: int, round: int, start: np.ndarray) -> str:
+    """SHA-256 over the safetensors bytes of a plain model with the weights that the user trains on its own."""
+    plain = nn.Linear(2, 2)
+    plain.load_state_dict(trained_alone(folder, user, round, start).state_dict())
+    return sha256(save(plain.state_dict())).hexdigest()
 
 
 def test_a_node_reports_its_work_and_everybody_signs_with_a_key_of_their_own(make_node):
     node = make_node(name="node-7")
     result = node.train_cohort(order(0, 3, register=(0, 3)), start_of(make_node.folders["Blobs"]))
     for statement in result.statements:
-        check_signature(statement)
+        ledger.check_signature(statement)
     [report] = said(result, "compute.report")
-    assert (report["node"], report["round"], report["cohort"], report["users"]) == ("node-7", 2, 1, 2)
-    assert report["examples"] == len(PARTITION.of(0)) + len(PARTITION.of(3))
+    who = who_is(result)
+    assert (report["who"], report["round"], report["cohort"], report["users"]) == (who["node-7"], 2, 1, 2)
+    count = len(PARTITION.of(0)) + len(PARTITION.of(3))
+    assert (report["examples"], report["work"]) == (count, TRAINING.local_epochs * count)
     assert 0 < report["seconds_us"] == pytest.approx(result.seconds * 1e6, abs=1)
-    who = {(body.body["kind"], body.body.get("user")): body.body["who"] for body in result.statements}
-    assert who["data.register", 0] == who["update.commit", 0] != who["data.register", 3] == who["update.commit", 3]
-    assert report["who"] not in (who["update.commit", 0], who["update.commit", 3])
+    assert len({who[name] for name in ("user-0", "user-3", "node-7")}) == 3
+    assert [body["who"] for body in said(result, "data.register")] == [who["user-0"], who["user-3"]]
 
 
-def test_the_statements_of_a_cohort_make_a_round_that_a_ledger_verifies(make_node, tmp_path):
+def test_a_node_opens_its_account_once(make_node):
     node = make_node()
-    result = node.train_cohort(order(0, 3, 5, round=1, register=(0, 3, 5)), start_of(make_node.folders["Blobs"]))
-    key, code = ledger.SigningKey.generate(), sha256(b"code").hexdigest()
-    model = sha256(b"merged").hexdigest()
-    count = sum(report.examples for report in result.reports)
-    with ledger.Ledger.create(tmp_path / "ledger", LOG, key, run="run", recipe=code, created_by="test") as book:
-        book.append([ledger.sign(key, "algorithm.publish", LOG, app="a", code=code, recipe=code, model=PARENT)])
-        book.append(result.statements)
-        close = {"round": 1, "updates": 3, "examples": count, "parent": PARENT, "model": model}
-        book.append([ledger.sign(key, "round.close", LOG, **close)])
-    report = ledger.verify(tmp_path / "ledger")
+    start = start_of(make_node.folders["Blobs"])
+    first, second = (node.train_cohort(order(user, register=(user,)), start) for user in (0, 1))
+    assert set(who_is(first)) == {"user-0", "node-0"} and set(who_is(second)) == {"user-1"}
+
+
+def test_the_statements_of_a_node_make_a_round_that_a_ledger_verifies(make_node, tmp_path):
+    """Trained, recorded, looked at, cosigned and revealed: the reveal is the update that the user trained."""
+    node = make_node()
+    folder = make_node.folders["Blobs"]
+    start, users = start_of(folder), (0, 3, 5)
+    result = node.train_cohort(order(*users, round=1, register=users), start)
+    with opened_run(tmp_path) as log:
+        accounts = [said for said in result.statements if said.body["kind"] == "account.register"]
+        others = [said for said in result.statements if said.body["kind"] != "account.register"]
+        receipts = log.append_now(*accounts, operator("round.open", round=1, parent=PARENT, users=3), *others)
+        log.publish()
+        head, signed = log.published()
+        places = [receipt.index for receipt in receipts if receipt.index >= head.size - len(others)]
+        commits = [at for at, said in zip(places, others, strict=True) if said.body["kind"] == "update.commit"]
+        proved = LedgerFolder(tmp_path / "ledger").prove(commits, head.size)
+        proofs = {user: CommitProof(one.entry, one.place, one.path) for user, one in zip(users, proved, strict=True)}
+        revealed = node.reveal(RevealOrder(1, signed, proofs))
+        close = {"updates": 3, "revealed": 3, "examples": sum(report.examples for report in result.reports)}
+        cosignatures = [as_stated(who_is(result)[name], line) for name, line in revealed.cosignatures.items()]
+        close |= {"head_size": head.size, "head_root": head.root.hex(), "cosignatures": cosignatures}
+        merged = sha256(b"merged").hexdigest()
+        log.append_now(*revealed.statements, operator("round.close", round=1, parent=PARENT, model=merged, **close))
+    assert [said.body["update"] for said in revealed.statements] == [
+        update_digest(folder, user, 1, start) for user in users
+    ]
+    assert set(revealed.cosignatures) == {"user-0", "user-3", "user-5", "node-0"}
+    report = verify_dir(tmp_path / "ledger", keys=tmp_path / "keys")
     assert report.ok, report.problems
-    assert report.kinds["update.commit"] == report.kinds["data.register"] == 3
+    assert report.kinds["update.commit"] == report.kinds["update.reveal"] == report.kinds["data.register"] == 3
 
 
-def test_a_node_without_a_secret_states_nothing_and_trains_the_same(make_node):
-    silent, signing = make_node(secret=None), make_node()
+def operator(kind: str, **fields: ledger.Value) -> ledger.Statement:
+    return ledger.sign(OPERATOR, kind, LOG, run=RUN, **fields)
+
+
+def opened_run(folder) -> ledger.Log:
+    code = sha256(b"code").hexdigest()
+    log = ledger.Log.create(folder / "ledger", LOG, OPERATOR, keys=folder / "keys")
+    log.append_now(
+        ledger.sign(OPERATOR, "genesis", LOG, created_by="test", quorum="all", allocations=[]),
+        operator("run.open", recipe=code, created_by="test", staleness=0),
+        operator("model.publish", round=0, parent="", model=PARENT),
+    )
+    return log
+
+
+def as_stated(who: str, line: ledger.Signature) -> ledger.Value:
+    """A cosignature/v1 line as a closing statement carries it: eight bytes of time, then the signature."""
+    time = int.from_bytes(line.data[:8], "big")
+    return {"who": who, "time": time, "sig": b64encode(line.data[8:]).decode()}
+
+
+def test_a_node_without_a_ledger_states_nothing_and_trains_the_same(make_node):
+    silent, signing = make_node(ledger=None), make_node()
     start = start_of(make_node.folders["Blobs"])
     quiet, loud = (node.train_cohort(order(0, 1, register=(0, 1)), start) for node in (silent, signing))
-    assert quiet.statements == ()
+    assert quiet.statements == () and loud.statements
     assert quiet.update_sum.tobytes() == loud.update_sum.tobytes()
+
+
+def test_a_node_without_a_ledger_keeps_no_memory_of_one(make_node, tmp_path):
+    node = make_node(ledger=None)
+    node.train_cohort(order(0), start_of(make_node.folders["Blobs"]))
+    assert not (tmp_path / "participants").exists()
 
 
 def test_an_exception_of_the_task_is_noted_with_user_and_round(make_node):

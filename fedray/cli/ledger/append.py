@@ -18,8 +18,9 @@ from fedray.cli.options import format_option, wants_json
 def command(place: Place, file: str, receipts: Path | None, output: str) -> None:
     """Record the signed statements in FILE ('-': from a pipe), and give a receipt for each.
 
-    One a line, as --sign-only prints them: {"body":{…},"sig":"<base64>"}. A file with a line that is none is not
-    recorded at all; otherwise statements are recorded in order, up to the first that the ledger refuses.
+    One a line, as --sign-only prints them: {"body":{…},"sig":"<base64>"}. A file with a line that is none, or
+    whose signature is wrong, is not recorded at all; otherwise statements are recorded in order, up to the first that
+    the ledger's rules refuse.
     """
     from ledger.errors import Refused
     from ledger.fs import reported

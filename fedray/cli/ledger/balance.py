@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fedray.cli.ledger.output import print_json, table
+from fedray.cli.ledger.output import facts, print_json, table
 from fedray.cli.ledger.people import person, short
 from fedray.cli.ledger.places import Place, ledger_argument
 from fedray.cli.ledger.reading import replay
 from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ledger.state import Account
 
 
@@ -37,14 +39,22 @@ def account_facts(account: "Account") -> dict[str, Any]:
 
 def show_accounts(accounts: list["Account"]) -> None:
     """A table of accounts; an only one with its whole key, to be copied."""
+    if len(accounts) == 1:
+        facts(account_facts(accounts[0]) | {"revoked": "yes" if accounts[0].revoked else "no"})
+    else:
+        table(_table(accounts))
+
+
+def _table(accounts: list["Account"]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    rows = Table(box=None, header_style="bold")
+    rows = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("name", "role", "balance", "stake", "key", ""):
         rows.add_column(column, justify="right" if column in ("balance", "stake") else "left", no_wrap=column != "name")
     for account in accounts:
-        key = account.who if len(accounts) == 1 else short(account.who)
         note = "[red]revoked[/]" if account.revoked else ""
-        rows.add_row(escape(account.name), account.role, f"{account.balance:,}", f"{account.stake:,}", key, note)
-    table(rows)
+        rows.add_row(
+            escape(account.name), account.role, f"{account.balance:,}", f"{account.stake:,}", short(account.who), note
+        )
+    return rows

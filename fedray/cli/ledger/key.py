@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import click
 
 from fedray.cli.ledger.output import facts, json_flag, print_json
-from fedray.cli.ledger.places import Place, key_file, keys_option, ledger_argument, load_key, new_key_file
+from fedray.cli.ledger.places import Place, key_file, key_name, keys_option, ledger_argument, load_key, new_key_file
+from fedray.cli.ledger.reading import operator_keys, replay
 from fedray.cli.ledger.recording import writer
 from fedray.cli.options import format_option, wants_json
 
@@ -51,11 +51,27 @@ def new(name: str, keys: Path | None, output: str) -> None:
 def show(key: str, name: str | None, keys: Path | None, as_json: bool) -> None:
     """Print the public side of a key: a name in the key folder (an operator's is its log's origin), or a file."""
     found, path = load_key(key, keys), key_file(key, keys)
-    told = {"file": str(path), "who": found.who, **_verifier_keys(found, name or unquote(path.stem))}
+    told = {"file": str(path), "who": found.who, **_verifier_keys(found, name or key_name(path))}
     if as_json:
         print_json(told)
     else:
         facts(told)
+
+
+@command.command()
+@ledger_argument
+@json_flag
+def of(place: Place, as_json: bool) -> None:
+    """Print the log keys that a ledger names, oldest first, for --log and for policies.
+
+    They are the ledger's own word: compare them with what its operator publishes elsewhere.
+    """
+    state = replay(place)
+    for key, (since, who) in zip(operator_keys(state), state.operators, strict=True):
+        if as_json:
+            print_json({"origin": state.log, "vkey": str(key), "who": who, "since": since})
+        else:
+            click.echo(str(key))
 
 
 @command.command()

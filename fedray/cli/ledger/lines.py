@@ -19,7 +19,7 @@ def format_line(statement: "Statement") -> str:
 
 
 def parse_lines(data: bytes) -> Iterator["Statement"]:
-    """The statements; Refused, naming the line, for what `format_line` does not write. Blank lines are skipped."""
+    """The statements, forms and signatures checked; Refused, naming the line, for anything else but blank lines."""
     from ledger.errors import Refused
 
     for number, line in enumerate(data.split(b"\n"), start=1):
@@ -33,7 +33,8 @@ def parse_lines(data: bytes) -> Iterator["Statement"]:
 def _parse(line: bytes) -> "Statement":
     from ledger.canonical import decode
     from ledger.errors import Refused
-    from ledger.statements import Statement
+    from ledger.schemas import check_body
+    from ledger.statements import Statement, check_signature
     from ledger.strict import base64_bytes
 
     value = decode(line)
@@ -42,4 +43,7 @@ def _parse(line: bytes) -> "Statement":
     body = value["body"]
     if not isinstance(body, dict):
         raise Refused("the statement's body is no object; --sign-only prints one.")
-    return Statement(body, base64_bytes(value["sig"], "signature"))
+    check_body(body)
+    statement = Statement(body, base64_bytes(value["sig"], "signature"))
+    check_signature(statement)
+    return statement

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import textwrap
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,16 +26,25 @@ def print_json(facts: Mapping[str, Any]) -> None:
 
 
 def facts(pairs: Mapping[str, object]) -> None:
-    """`  name  value` lines, names aligned; values are not folded, so that they can be copied."""
+    """`  name  value` lines, names aligned; text is folded under itself, what has no blanks can be copied."""
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
-        click.echo(f"  {click.style(f'{name:<{width}}', bold=True)}  {value}")
+        room = max(columns() - width - 4, 20)
+        folded = textwrap.wrap(str(value), room, break_long_words=False, break_on_hyphens=False) or [""]
+        click.echo(f"  {click.style(f'{name:<{width}}', bold=True)}  " + f"\n{'':{width + 4}}".join(folded))
+
+
+def columns() -> int:
+    """How wide the terminal is."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def sentence(label: str, text: str, colour: str | None = None) -> None:
     """`label: text`, folded to the terminal's width under its beginning."""
     start = f"{label}: "
-    folded = click.wrap_text(f"{start}{text}", shutil.get_terminal_size((100, 24)).columns, subsequent_indent="    ")
+    folded = textwrap.fill(
+        f"{start}{text}", columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
     click.echo(folded.replace(label, click.style(label, fg=colour, bold=True), 1))
 
 

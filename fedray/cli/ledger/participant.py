@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fedray.cli.ledger.account import ROLES
-from fedray.cli.ledger.places import Place, key_file, load_key
+from fedray.cli.ledger.places import Place, key_file, key_name, load_key
 from fedray.cli.ledger.recording import state, statement_options
 from fedray.cli.options import wants_json
 
@@ -41,7 +41,7 @@ class Participant:
                  sign_only: bool, output: str) -> None:  # fmt: skip
         self._place, self._output, self._given_run = place, output, run
         self._key, self._key_file = load_key(key, place.keys), key_file(key, place.keys)
-        self._name, self._role = name or self._key_file.stem, role or "end-user"
+        self._name, self._role = name or key_name(self._key_file), role or "end-user"
         self.sign_only = sign_only
         self.who, self.memory = self._key.who, self._key_file.with_suffix(".memory")
         self.run = ""

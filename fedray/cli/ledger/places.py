@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import click
 
@@ -63,13 +63,18 @@ def key_option(command: Command) -> Command:
     return click.option("--key", "key", metavar="NAME|FILE", required=True, help=text)(command)
 
 
-def trust_options(command: Command) -> Command:
-    """--log and --policy, for `trusted`."""
-    policy = click.option("--policy", metavar="FILE", type=GivenFile, help="A trust policy (C2SP tlog-policy).")
+def trust_options(command: Command, *names: str) -> Command:
+    """--log (and other `names` for it) and --policy, for `trusted`."""
     log = click.option(
-        "--log", "--vkey", "logs", metavar="VKEY", multiple=True, help="A log key you trust; may be repeated."
+        "--log", *names, "logs", metavar="VKEY", multiple=True, help="A log key you trust; may be repeated."
     )
+    policy = click.option("--policy", metavar="FILE", type=GivenFile, help="A trust policy (C2SP tlog-policy).")
     return log(policy(command))
+
+
+def key_or_policy(command: Command) -> Command:
+    """The same, where no key of one's own is asked for: --key is the log's, too."""
+    return trust_options(command, "--key")
 
 
 def find(text: str, runs: Path | None, keys: Path | None) -> Place:
@@ -104,9 +109,18 @@ def new_key_file(text: str, keys: Path | None) -> Path:
 
 
 def key_file(text: str, keys: Path | None) -> Path:
-    """The file of a key given by name or path, whether it is there or not; a name comes before a file called so."""
+    """The file of a key given by name or path, whether it is there or not.
+
+    A name is looked for in the key folder, then in the default one (a run's key folder has the operator's keys only).
+    """
     path = new_key_file(text, keys)
-    return Path(text) if Path(text).is_file() and not path.exists() else path
+    others = (other for other in (path, new_key_file(text, None), Path(text)) if other.is_file())
+    return next(others, path)
+
+
+def key_name(path: Path) -> str:
+    """What a key is called, by its file."""
+    return unquote(path.stem)
 
 
 def load_key(text: str, keys: Path | None) -> "SigningKey":

@@ -38,7 +38,8 @@ def command(place: Place, index: int, out: Path | None, entry_file: Path | None,
         print_json({"index": index, "origin": checkpoint.origin, "size": checkpoint.size, "receipt": receipt.decode()})
     elif out:
         click.echo(f"Wrote the receipt of entry {index} of {checkpoint.origin} to {out}.")
-        click.echo(f"Who has it checks it with: fedray ledger receipt verify {out} {entry_file or 'ENTRY'} --log VKEY")
+        click.echo(f"To check it: fedray ledger receipt verify {out} {entry_file or 'ENTRY'} --log VKEY")
+        click.echo(f"The log's key, VKEY: fedray ledger key of {place}")
     else:
         click.echo(receipt, nl=False)
 

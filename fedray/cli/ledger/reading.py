@@ -64,15 +64,14 @@ def consistency(place: Place, size: int) -> Callable[[int], list[bytes]]:
 
 def replay(place: Place) -> "State":
     """What the published entries come to."""
-    from ledger.entry import decode_entry
+    from ledger.show import entries
+    from ledger.source import open_source
     from ledger.state import State
-    from ledger.tiles import TILE_WIDTH
 
-    state, read, size = State(), reader(place), newest(place)[0].size
-    for index in range(-(-size // TILE_WIDTH)):
-        for data in _bundle(read, index, size):
-            with as_damage(f"entry {state.size}"):
-                state.apply(decode_entry(data).statement.body)
+    state = State()
+    for entry in entries(open_source(place.where)[0]):
+        with as_damage(f"entry {state.size}"):
+            state.apply(entry.statement.body)
     return state
 
 

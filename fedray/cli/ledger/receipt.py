@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fedray.cli.ledger.output import count, facts, head_of, print_json, verdict
-from fedray.cli.ledger.places import GivenFile, content, trust_options, trusted
+from fedray.cli.ledger.places import GivenFile, content, key_or_policy, trusted
 from fedray.cli.options import format_option, wants_json
 
 
@@ -17,7 +17,7 @@ def command() -> None:
 @command.command()
 @click.argument("receipt", type=GivenFile)
 @click.argument("entry", type=GivenFile)
-@trust_options
+@key_or_policy
 @format_option
 def verify(receipt: Path, entry: Path, logs: tuple[str, ...], policy: Path | None, output: str) -> None:
     """Check that RECEIPT proves ENTRY (the entry's bytes, as fedray ledger prove --entry writes them)."""

@@ -64,12 +64,15 @@ def writer(place: Place) -> Iterator["Log"]:
 
 
 def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipts: Path | None = None) -> None:
-    """Append, and tell which entries they are; Refused names the first statement that may not stand there."""
+    """Append, and tell which entries they are; Refused names the first statement that may not stand there.
+
+    Their signatures were made or checked by this process.
+    """
     from ledger.errors import Refused
 
     before, refused, made = log.size, None, list["Receipt"]()
     try:
-        made = log.append_now(*statements)
+        made = log.append_now(*statements, check=False)
     except Refused as error:
         refused = error
     recorded = statements[: log.size - before]

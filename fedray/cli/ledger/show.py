@@ -1,7 +1,7 @@
 """``fedray ledger show``: who contributed what in which round."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -46,19 +46,13 @@ def command(
         _summary(list(found), by, as_json)
     elif as_json:
         for row in found:
-            print_json(row_facts(row))
+            print_json(row)
     else:
         from fedray.cli.ledger.row_tables import print_rows
 
         print_rows(list(found))
         if total > len(found):
             click.echo(f"{count(total - len(found), 'earlier entry')} not shown; --limit 0 shows all.")
-
-
-def row_facts(row: "Row") -> dict[str, Any]:
-    """A row as JSON; the time is ISO 8601."""
-    names = ("seq", "time", "run", "round", "kind", "who", "summary")
-    return {name: getattr(row, name) for name in names}
 
 
 def _summary(rows: list["Row"], by: str, as_json: bool) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ledger.errors import LedgerError
     from ledger.report import Report
 
+WORDS = {0: "good", 1: "TAMPERED", 3: "ROLLED BACK, FORKED OR UNWITNESSED"}
+"""What each exit code of a verification means."""
+
 
 @click.command()
 @ledger_argument
@@ -54,7 +57,7 @@ def report_facts(report: "Report") -> dict[str, Any]:
         "kinds": dict(report.kinds),
         "checkpoints": report.checkpoints,
         "cosigned": report.cosigned,
-        "problems": [_problem(problem) for problem in report.problems],
+        "problems": [problem_facts(problem) for problem in report.problems],
         "notes": list(report.notes),
         "not_ruled_out": list(report.not_ruled_out),
     }
@@ -62,14 +65,17 @@ def report_facts(report: "Report") -> dict[str, Any]:
 
 def print_report(report: "Report") -> None:
     """The verdict, what is bad first, the head, and what was not ruled out."""
-    word = {0: "good", 1: "TAMPERED", 3: "ROLLED BACK, FORKED OR UNWITNESSED"}.get(report.exit_code, "BAD")
-    verdict(report.ok, f"{word}: {report.origin or 'no log that can be read'}, {count(report.size, 'entry')}")
+    verdict(
+        report.ok,
+        f"{WORDS.get(report.exit_code, 'BAD')}: {report.origin or 'no log that can be read'}, {count(report.size, 'entry')}",
+    )
     for number, problem in enumerate(report.problems):
         sentence("first" if number == 0 else "then", str(problem), "red")
     told = {"root": report.root} if report.root else {}
     if report.ok:
-        checked = f"{count(report.checkpoints, 'checkpoint')} checked, the newest cosigned by {report.cosigned}"
-        told |= {"by": count(report.participants, "participant"), "heads": checked}
+        cosigned = f", the newest cosigned by {count(report.cosigned, 'witness')}" if report.cosigned else ""
+        told |= {"by": count(report.participants, "participant"),
+                 "heads": count(report.checkpoints, "signed checkpoint") + cosigned}  # fmt: skip
         told |= {"kinds": ", ".join(f"{kind} {number:,}" for kind, number in report.kinds.items())}
     facts(told)
     for note in report.notes:
@@ -78,6 +84,7 @@ def print_report(report: "Report") -> None:
         sentence("not ruled out", text, "yellow")
 
 
-def _problem(problem: "LedgerError") -> dict[str, Any]:
+def problem_facts(problem: "LedgerError") -> dict[str, Any]:
+    """A problem as JSON; `where` is the file or entry, if one is to blame."""
     kind, where = type(problem).__name__, getattr(problem, "where", None)
     return {"error": kind, "where": where, "reason": str(problem)}

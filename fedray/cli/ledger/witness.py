@@ -14,6 +14,7 @@ from fedray.cli.ledger.places import (
     Place,
     content,
     key_file,
+    key_name,
     key_option,
     keys_option,
     ledger_argument,
@@ -61,7 +62,7 @@ def cosign(
     checkpoint, data = newest(place)
     trust = trusted(logs, policy)
     known = trust.logs if trust else operator_keys(replay(place))
-    cosigner = Cosigner(name or key_file(key, place.keys).stem, load_key(key, place.keys))
+    cosigner = Cosigner(name or key_name(key_file(key, place.keys)), load_key(key, place.keys))
     memories = memory or key_file(key, place.keys).with_suffix(".memory")
     said = Participants(Memory(memories), known).cosign(data, [cosigner], consistency(place, checkpoint.size))
     line = said[cosigner.vkey.name]
@@ -136,7 +137,7 @@ def serve(
     if trust is None:
         raise Refused("a witness needs to know its logs; give their keys with --log, or a policy with --policy.")
     path = key_file(key, keys)
-    cosigner = Cosigner(name or path.stem, load_key(key, keys))
+    cosigner = Cosigner(name or key_name(path), load_key(key, keys))
     witness = Witness(cosigner, Memory(memory or path.with_suffix(".memory")), trust.logs)
     asyncio.run(answer(witness, host, port, prefix))
 

@@ -1,0 +1,138 @@
+"""The ledger as rows of a table. Nothing is proved here: ledger.verify does that."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ledger.canonical import Value
+from ledger.checkpoint import parse_checkpoint
+from ledger.entry import Entry, decode_entry
+from ledger.errors import NotALedger, Refused, Tampered
+from ledger.note import parse_note
+from ledger.source import Source, open_source
+from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
+
+_SHORT = 12  # hex digits that tell digests apart for a reader
+_OWN_COLUMN = {"kind", "log", "who", "run", "round", "proof", "salt"}
+_KEY = "ed25519:"
+
+
+class Row(TypedDict):
+    """One entry; `time` is ISO 8601 in UTC, `run` and `round` are None where the kind has none.
+
+    `who` is the name that the signer had registered by then, or the first digits of its key.
+    """
+
+    seq: int
+    time: str
+    run: str | None
+    round: int | None
+    kind: str
+    who: str
+    summary: str
+
+
+def rows(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    who: str | None = None,
+    run: str | None = None,
+    round: int | None = None,
+) -> Iterator[Row]:
+    """The published entries of a ledger's folder or a log's address, oldest first, that match all of what is given.
+
+    `who` is a registered name, or the beginning of a key, with or without "ed25519:". Raises NotALedger, LedgerIOError,
+    and Tampered at a file or entry that cannot be read.
+    """
+    source, _ = open_source(path)
+    wanted = {name: value for name, value in (("kind", kind), ("run", run), ("round", round)) if value is not None}
+    names: dict[str, str] = {}
+    for entry in entries(source):
+        body: Any = entry.statement.body
+        _learn(names, body)
+        if all(body.get(name) == value for name, value in wanted.items()) and _is(who, body.get("who"), names):
+            yield _row(entry, names)
+
+
+def entries(source: Source) -> Iterator[Entry]:
+    """Every entry under the published checkpoint, nothing verified; Tampered at what cannot be read."""
+    size = _size(source)
+    for index in range((size + TILE_WIDTH - 1) // TILE_WIDTH):
+        for number, data in enumerate(_bundle(source, index, size), index * TILE_WIDTH):
+            try:
+                yield decode_entry(data)
+            except Refused as error:
+                raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
+
+
+def _size(source: Source) -> int:
+    data = source.read("checkpoint")
+    if data is None:
+        raise NotALedger("there is no checkpoint; name a ledger's folder, or the address of one's log.")
+    try:
+        return parse_checkpoint(parse_note(data).text).size
+    except Refused as error:
+        raise Tampered("log/checkpoint", str(error).rstrip(".")) from error
+
+
+def _bundle(source: Source, index: int, size: int) -> list[bytes]:
+    width = min(TILE_WIDTH, size - index * TILE_WIDTH)
+    path = bundle_path(index, width)
+    data = source.read(path) or source.read(bundle_path(index))  # the full one may just have replaced it
+    try:
+        found = decode_bundle(data or b"")[:width]
+    except Refused as error:
+        raise Tampered(f"log/{path}", str(error).rstrip(".")) from error
+    if len(found) < width:
+        raise Tampered(f"log/{path}", "it is missing or too short")
+    return found
+
+
+def _learn(names: dict[str, str], body: Any) -> None:
+    """Remember what keys are called."""
+    kind, who, new = body.get("kind"), str(body.get("who")), str(body.get("new"))
+    if kind == "genesis":
+        names[who] = "operator"
+    elif kind == "account.register":
+        names[who] = str(body.get("name"))
+    elif kind in ("account.rotate", "operator.rotate"):
+        names[new] = names.get(who, new)
+
+
+def _is(wanted: str | None, who: object, names: dict[str, str]) -> bool:
+    """Whether `who` is meant."""
+    if wanted is None or names.get(str(who)) == wanted:
+        return True
+    digits = wanted.removeprefix(_KEY)
+    return len(digits) > 0 and str(who).removeprefix(_KEY).startswith(digits)
+
+
+def _row(entry: Entry, names: dict[str, str]) -> Row:
+    body: Any = entry.statement.body
+    run, number, who = body.get("run"), body.get("round"), str(body.get("who"))
+    said = {name: value for name, value in sorted(body.items()) if name not in _OWN_COLUMN}
+    return Row(
+        seq=entry.seq,
+        time=datetime.fromtimestamp(entry.ts / 1000, UTC).isoformat(timespec="milliseconds"),
+        run=run if isinstance(run, str) else None,
+        round=number if isinstance(number, int) else None,
+        kind=str(body.get("kind")),
+        who=names.get(who) or short(who),
+        summary=" ".join(f"{name}={_text(value, names)}" for name, value in said.items()),
+    )
+
+
+def _text(value: Value, names: dict[str, str]) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_text(item, names)}" for name, item in sorted(value.items()) if name != "sig")
+    if isinstance(value, list):
+        return "[" + " ".join(_text(item, names) for item in value) + "]"
+    return names.get(str(value)) or short(str(value))
+
+
+def short(text: str) -> str:
+    """A digest or key by its first digits; anything else as it is."""
+    digits = text.removeprefix(_KEY)
+    return digits[:_SHORT] if len(digits) == 64 else text
