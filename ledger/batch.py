@@ -48,7 +48,10 @@ class Request:
 
     def answer(self) -> None:
         """Hand over the receipts, or the error; nothing happens when the caller has gone away."""
-        if self.future.cancelled():
+        if isinstance(self.future, Future):
+            if not self.future.set_running_or_notify_cancel():  # from here on it cannot be cancelled any more
+                return
+        elif self.future.cancelled():
             return
         if self.error is not None:
             self.future.set_exception(self.error)

@@ -191,6 +191,22 @@ def lock(folder: Path) -> int:
         return handle
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock for a moment, waiting for whoever holds it now; LedgerIOError when it cannot be locked."""
+    with reported(f"locking {folder}"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(handle)
+            raise
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _write_all(handle: int, data: bytes, at: int) -> None:
     """One write in all but the rare case that the system takes only part of it (a full disk, a signal)."""
     rest = memoryview(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ledger.errors import RolledBack
-from ledger.fs import DISK, Disk, read
+from ledger.fs import DISK, Disk, locked, read
 from ledger.keys import SigningKey
 
 
@@ -46,6 +46,16 @@ class KeyRing:
         """Where the new key waits while the log is being rotated to it."""
         return self.folder / f"{quote(origin, safe='')}.next.key"
 
+    def next_key(self, origin: str) -> SigningKey | None:
+        """The new key that waits for its hand-over, None when there is none; Refused when others may read it."""
+        path = self.next_key_file(origin)
+        return SigningKey.load(path) if path.exists() else None
+
+    def save_next_key(self, origin: str, key: SigningKey) -> None:
+        """Have a new key wait for its hand-over, in the place of one whose hand-over came to nothing."""
+        self._disk.remove(self.next_key_file(origin))
+        key.save(self.next_key_file(origin), self._disk)
+
     def adopt_next_key(self, origin: str) -> None:
         """Finish a rotation: the waiting key becomes the operator's."""
         self._disk.rename(self.next_key_file(origin), self.key_file(origin))
@@ -56,13 +66,13 @@ class KeyRing:
 
     def swap_head(self, origin: str, old: bytes | None, new: bytes) -> None:
         """Put `new` in the place of `old`, durably; RolledBack when another head is there: someone else signed."""
-        found = self.head(origin)
-        if found != old:
-            raise RolledBack(
-                f"the head in {self._head_file(origin)} is not the one this writer signed last; another writer holds "
-                "the same key, so stop one of them and open the ledger again."
-            )
-        self._disk.replace(self._head_file(origin), new)
+        with locked(self.folder):  # a copy of the ledger elsewhere has a write lock of its own
+            if self.head(origin) != old:
+                raise RolledBack(
+                    f"the head in {self._head_file(origin)} is not the one this writer signed last; another writer "
+                    "holds the same key, so stop one of them and open the ledger again."
+                )
+            self._disk.replace(self._head_file(origin), new)
 
     def _head_file(self, origin: str) -> Path:
         return self.folder / f"{quote(origin, safe='')}.head"

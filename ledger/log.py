@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from ledger.batch import Receipts, Request, deliver
 from ledger.checkpoint import Checkpoint
 from ledger.create import create
-from ledger.errors import LedgerError, LedgerIOError
+from ledger.errors import LedgerIOError
 from ledger.fs import DISK, Disk
 from ledger.keys import SigningKey
 from ledger.note import Signature
@@ -182,9 +182,11 @@ class Log:
             self._expected = len(waiting)
             for answered in self._writer.record(waiting):
                 deliver(answered)
-            with suppress(LedgerError):  # later appends, and closing, tell of it
+            with suppress(Exception):  # the writer has stopped: later appends, and closing, tell of it
                 self._writer.publish(every=PUBLISH_SECONDS if self._expected > 1 else 0.0)
             for future, work in chores:
+                if not future.set_running_or_notify_cancel():
+                    continue
                 try:
                     future.set_result(work())
                 except Exception as error:

@@ -31,7 +31,7 @@ class Publisher:
 
     def publish(self, size: int, checkpoint: bytes) -> None:
         """Make `checkpoint` the newest one; its tiles must be written."""
-        self._disk.write_immutable(self._folder.history / str(size), checkpoint)
+        self._disk.replace(self._folder.history / str(size), checkpoint)  # whole: readers look into the history, too
         self._disk.replace(self._folder.checkpoint, checkpoint)
 
     def cosign(self, size: int, signatures: Sequence[Signature]) -> bytes:

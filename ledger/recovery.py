@@ -40,12 +40,14 @@ class Recovered:
     last_data: bytes
     cut: int
     snapshot_size: int
+    key: SigningKey
 
 
 def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, disk: Disk) -> Recovered:
     """Bring the parts of a ledger together. The caller holds its lock.
 
-    Raises RolledBack when the journal or the published log do not fit the signed head, Tampered for damaged files.
+    Raises RolledBack when the journal or the published log do not fit the signed head, Tampered for damaged files,
+    Refused when the log has been handed over to another key.
     """
     signed = _head(folder, ring, origin)
     head = open_checkpoint(signed, [NoteSigner(origin, key).vkey]).checkpoint
@@ -69,11 +71,12 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     state = load_snapshot(folder.snapshot, origin, key.who, head.size)
     snapshot_size = state.size
     last_data = _replay(folder, state, first, kept)
+    key = _in_force(state, ring, origin, key)
     newest = head.size // TILE_WIDTH * TILE_WIDTH
     journal = _go_on(folder.journal, disk, first, newest, kept)
     last = decode_entry(last_data) if last_data else None
     cut = first + len(entries) - head.size
-    return Recovered(head, signed, published, edge, tiles, journal, state, last, last_data, cut, snapshot_size)
+    return Recovered(head, signed, published, edge, tiles, journal, state, last, last_data, cut, snapshot_size, key)
 
 
 def origin_of(folder: LedgerFolder) -> str:
@@ -109,6 +112,18 @@ def _journal(folder: Path, size: int) -> tuple[int, list[bytes]]:
         missing = size - first - len(entries)
         raise RolledBack(f"ledger rolled back: {max(missing, 1)} signed entries missing from {folder}; restore them.")
     return first, entries
+
+
+def _in_force(state: State, ring: KeyRing, origin: str, key: SigningKey) -> SigningKey:
+    """The operator's key by the entries; a hand-over to a key that still waits is finished."""
+    operator = state.operator or key.who
+    waiting = ring.next_key(origin)
+    if waiting is not None and waiting.who == operator:
+        ring.adopt_next_key(origin)
+        return waiting
+    if key.who != operator:
+        raise Refused(f"{origin} is operated by {operator}, and the key at hand is {key.who}; open it with that key.")
+    return key
 
 
 def _go_on(folder: Path, disk: Disk, first: int, newest: int, kept: list[bytes]) -> Journal:
@@ -147,7 +162,12 @@ def _is_published(data: bytes, head: Checkpoint, vkey: VerifierKey) -> bool:
     try:
         there = open_checkpoint(data, [vkey]).checkpoint
     except Refused:
-        return False  # a crash in the middle of a rotation, or damage: it is written again
+        return False  # signed by the key before a rotation, or damaged: it is written again
+    if there.size == head.size and there != head:
+        raise RolledBack(
+            f"the published checkpoint and the head in the key folder have {head.size} entries both and differ: this "
+            "is a fork; keep both as evidence, and compare them with: fedray ledger compare"
+        )
     if there.size > head.size:
         raise RolledBack(
             f"the published checkpoint has {there.size} entries and the head in the key folder {head.size}: the key "

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ledger.canonical import Value
-from ledger.checkpoint import parse_checkpoint
 from ledger.entry import Entry, decode_entry
-from ledger.errors import NotALedger, Refused, Tampered
-from ledger.note import parse_note
+from ledger.errors import Refused, Tampered
+from ledger.published import PublishedTree
 from ledger.source import Source, open_source
 from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
 
@@ -58,23 +57,13 @@ def rows(
 
 def entries(source: Source) -> Iterator[Entry]:
     """Every entry under the published checkpoint, nothing verified; Tampered at what cannot be read."""
-    size = _size(source)
+    size = PublishedTree(source).size
     for index in range((size + TILE_WIDTH - 1) // TILE_WIDTH):
         for number, data in enumerate(_bundle(source, index, size), index * TILE_WIDTH):
             try:
                 yield decode_entry(data)
             except Refused as error:
                 raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
-
-
-def _size(source: Source) -> int:
-    data = source.read("checkpoint")
-    if data is None:
-        raise NotALedger("there is no checkpoint; name a ledger's folder, or the address of one's log.")
-    try:
-        return parse_checkpoint(parse_note(data).text).size
-    except Refused as error:
-        raise Tampered("log/checkpoint", str(error).rstrip(".")) from error
 
 
 def _bundle(source: Source, index: int, size: int) -> list[bytes]:
@@ -116,10 +105,10 @@ def _row(entry: Entry, names: dict[str, str]) -> Row:
     return Row(
         seq=entry.seq,
         time=datetime.fromtimestamp(entry.ts / 1000, UTC).isoformat(timespec="milliseconds"),
-        run=run if isinstance(run, str) else None,
+        run=short(run) if isinstance(run, str) else None,
         round=number if isinstance(number, int) else None,
-        kind=str(body.get("kind")),
-        who=names.get(who) or short(who),
+        kind=short(str(body.get("kind"))),
+        who=short(names.get(who) or who),
         summary=" ".join(f"{name}={_text(value, names)}" for name, value in said.items()),
     )
 
@@ -129,10 +118,11 @@ def _text(value: Value, names: dict[str, str]) -> str:
         return ",".join(f"{name}:{_text(item, names)}" for name, item in sorted(value.items()) if name != "sig")
     if isinstance(value, list):
         return "[" + " ".join(_text(item, names) for item in value) + "]"
-    return names.get(str(value)) or short(str(value))
+    return short(names.get(str(value)) or str(value))
 
 
 def short(text: str) -> str:
-    """A digest or key by its first digits; anything else as it is."""
+    """A digest or key by its first digits; anything else as it is, but for what a terminal would not print."""
     digits = text.removeprefix(_KEY)
-    return digits[:_SHORT] if len(digits) == 64 else text
+    shown = digits[:_SHORT] if len(digits) == 64 else text
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in shown)

@@ -8,7 +8,6 @@ import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 from ledger.canonical import Value, decode
@@ -19,7 +18,7 @@ from ledger.schemas import SCHEMAS, check_body
 from ledger.source import Source
 from ledger.state.quorum import check_cosignatures
 from ledger.statements import check_spelled
-from ledger.tiles import TILE_WIDTH, Tile, decode_bundle
+from ledger.tiles import TILE_WIDTH, Tile, bundle_path, decode_bundle, encode_bundle
 
 Bodies = list[dict[str, Value]]
 _READ_HERE = frozenset({"genesis", "operator.rotate", "round.close"})
@@ -71,15 +70,16 @@ def check_bundle(source: Source, job: Job) -> Found:
     """What is in one bundle; never raises Tampered, but returns it."""
     found = Found(job.index)
     try:
-        entries = _entries(source, job)
+        raw, entries = _read(source, job)
         leaves = [leaf_hash(entry) for entry in entries]
         found.leaves = b"".join(leaves)
         found.root = _root(leaves) if job.width == TILE_WIDTH else None
         if job.statements:
             _check_entries(job, entries, leaves, found)
-        _check_files(source, job, entries, found.leaves)
+        _check_files(source, job, raw, entries, found.leaves)
     except Tampered as problem:
         found.problem = problem
+    _sum_up(found, keep=job.thorough)
     return found
 
 
@@ -90,14 +90,18 @@ def _root(leaves: Sequence[bytes]) -> bytes:
     return leaves[0]
 
 
-def _entries(source: Source, job: Job) -> list[bytes]:
-    """The bundle's entries; those of the full one when a partial one has just given way to it."""
-    for width in dict.fromkeys((job.width, TILE_WIDTH)):
-        path = Tile(None, job.index, width).path
-        data = source.read(path)
-        if data is not None:
-            return _decode(path, data, width)[: job.width]
-    raise Tampered(f"log/{Tile(None, job.index, job.width).path}", "the file is missing")
+def _read(source: Source, job: Job) -> tuple[bytes, list[bytes]]:
+    """The bundle, and its entries; the beginning of the full one when a partial one has just given way to it."""
+    path = bundle_path(job.index, job.width)
+    data = source.read(path)
+    if data is not None:
+        return data, _decode(path, data, job.width)
+    full = bundle_path(job.index)
+    data = source.read(full) if job.width < TILE_WIDTH else None
+    if data is None:
+        raise Tampered(f"log/{path}", "the file is missing")
+    entries = _decode(full, data, TILE_WIDTH)[: job.width]
+    return encode_bundle(entries), entries
 
 
 def _decode(path: str, data: bytes, width: int) -> list[bytes]:
@@ -112,28 +116,29 @@ def _decode(path: str, data: bytes, width: int) -> list[bytes]:
 
 def _check_entries(job: Job, entries: Sequence[bytes], leaves: Sequence[bytes], found: Found) -> None:
     first = job.index * TILE_WIDTH
-    link, last = (first_prev(job.origin) if first == 0 else None), 0
+    link, last = (first_prev(job.origin) if first == 0 else ""), 0
     for number, (data, leaf) in enumerate(zip(entries, leaves, strict=True), first):
         try:
             seq, prev, ts, spelled, signature = split_entry(data)
             body = decode(spelled)
-            _check_place(seq == number, link is None or prev == link, ts >= last)
+            if seq != number or (link and prev != link) or ts < last:
+                raise _misplaced(seq == number, ts >= last)
             _check_statement(job, body, spelled, signature)
         except Refused as error:
             raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
-        found.prev = found.prev or prev
-        found.times = (found.times[0] if number > first else ts, ts)
+        if number == first:
+            found.prev, found.times = prev, (ts, ts)
         link, last = leaf.hex(), ts
-        _note(found, number, body, job.thorough)
+        found.bodies.append(body)  # type: ignore[arg-type]  # split_entry has seen its braces
+    found.times = (found.times[0], last)
 
 
-def _check_place(numbered: bool, linked: bool, later: bool) -> None:
+def _misplaced(numbered: bool, later: bool) -> Refused:
     if not numbered:
-        raise Refused("its seq is not its place in the log")
-    if not linked:
-        raise Refused("its link, prev, is not the hash of the entry before it")
-    if not later:
-        raise Refused("its time is before that of the entry before it")
+        return Refused("its seq is not its place in the log")
+    if later:
+        return Refused("its link, prev, is not the hash of the entry before it")
+    return Refused("its time is before that of the entry before it")
 
 
 def _check_statement(job: Job, body: Any, spelled: bytes, signature: bytes) -> None:
@@ -149,27 +154,27 @@ def _check_statement(job: Job, body: Any, spelled: bytes, signature: bytes) -> N
             check_cosignatures(body)
 
 
-def _note(found: Found, number: int, body: Any, wanted: bool) -> None:
-    kind, who = body["kind"], str(body.get("who"))
-    found.kinds[kind] += 1
-    found.speakers.add(who)
-    if kind == "genesis":
-        found.operators.append((number, who))
-    elif kind == "operator.rotate":
-        found.operators.append((number + 1, body["new"]))
-    if wanted:
-        found.bodies.append(body)
+def _sum_up(found: Found, *, keep: bool) -> None:
+    """Count the statements that were good, and `keep` them or not."""
+    found.kinds = Counter(str(body["kind"]) for body in found.bodies)
+    found.speakers = {str(body.get("who")) for body in found.bodies}
+    for number, body in enumerate(found.bodies, found.index * TILE_WIDTH):
+        if body["kind"] == "genesis":
+            found.operators.append((number, str(body["who"])))
+        elif body["kind"] == "operator.rotate":
+            found.operators.append((number + 1, str(body["new"])))
+    if not keep:
+        found.bodies = []
 
 
-def _check_files(source: Source, job: Job, entries: Sequence[bytes], leaves: bytes) -> None:
-    """Every file of this bundle and its tile says the same, as far as both reach."""
-    ends = list(accumulate((2 + len(entry) for entry in entries), initial=0))
-    spelled = b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+def _check_files(source: Source, job: Job, raw: bytes, entries: Sequence[bytes], leaves: bytes) -> None:
+    """Every other file of this bundle and its tile says the same, as far as both reach."""
     for tile in job.files:
+        if tile == Tile(None, job.index, job.width):
+            continue  # `raw` itself; that nothing is left over in it was seen when it was decoded
         width = min(tile.width, job.width)
-        end = ends[width] if tile.level is None else width * HASH_BYTES
-        expected = (spelled if tile.level is None else leaves)[:end]
-        compare(source, tile, expected, beyond=tile.width > job.width)
+        end = sum(2 + len(entry) for entry in entries[:width]) if tile.level is None else width * HASH_BYTES
+        compare(source, tile, (raw if tile.level is None else leaves)[:end], beyond=tile.width > job.width)
 
 
 def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:

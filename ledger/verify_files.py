@@ -11,7 +11,7 @@ from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, parse_tile_path, tiles_o
 from ledger.verify_bundles import compare
 from ledger.verify_tree import Tree
 
-_LEFTOVER = re.compile(r"(.*/)?\.[^/]+\.[a-z0-9_]{8}")  # what a crash leaves of a file that was being written
+_LEFTOVER = re.compile(r"(.*/)?\.[^/]+\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 class Files:
@@ -36,7 +36,7 @@ class Files:
             if tile.index * TILE_WIDTH < have:
                 (self._upper if tile.level else self._bundles[tile.index]).add(tile)
             return
-        if _LEFTOVER.fullmatch(name):
+        if is_leftover(name):
             self._leftovers += 1
         elif foreign:
             self._unknown += 1
@@ -64,3 +64,8 @@ class Files:
             yield f"{self._leftovers} unfinished files are left over from a crash; they may be removed"
         if self._unknown:
             yield f"{self._unknown} files are not part of the log and were not looked at"
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file below log/ is what a crash leaves of one that was being written."""
+    return _LEFTOVER.fullmatch(name) is not None

@@ -96,14 +96,18 @@ class History:
                 except Refused as error:
                     raise Tampered(f"history/{name}", "no checkpoint has such a name") from error
 
+    def bytes(self, size: int) -> bytes:
+        """The file of this size; Tampered when it is missing."""
+        data = None if self._folder is None else read(self._folder / str(size))
+        if data is None:
+            raise Tampered(f"history/{size}", "the file is missing")
+        return data
+
     def read(self, size: int, origin: str) -> Remembered:
         """The checkpoint of this size; Tampered when it is missing or something else."""
         where = f"history/{size}"
-        data = None if self._folder is None else read(self._folder / str(size))
-        if data is None:
-            raise Tampered(where, "the file is missing")
         try:
-            head = Remembered.read(f"the checkpoint {where}", data)
+            head = Remembered.read(f"the checkpoint {where}", self.bytes(size))
         except Refused as error:
             raise Tampered(where, reason(error)) from error
         if head.receipt or (head.checkpoint.origin, head.checkpoint.size) != (origin, size):

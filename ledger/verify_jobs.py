@@ -8,8 +8,10 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
+from ledger.errors import LedgerIOError
 from ledger.source import Source
 from ledger.verify_bundles import Found, Job, check_bundle, check_bundles
 
@@ -34,6 +36,8 @@ def check_all(source: Source, jobs: Iterable[Job], processes: int) -> Iterator[F
                 if not running:
                     return
                 yield from running.popleft().result()
+        except BrokenProcessPool as error:
+            raise LedgerIOError("a worker process died, perhaps for want of memory; use fewer jobs.") from error
         finally:
             for future in running:
                 future.cancel()

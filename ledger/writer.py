@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from ledger.checkpoint import Checkpoint, add_signatures, sign_checkpoint
 from ledger.entry import Entry, encode_entry, entry_hash, first_prev
 from ledger.errors import LedgerIOError, Refused
 from ledger.folder import LedgerFolder
-from ledger.fs import Disk, lock
+from ledger.fs import Disk, lock, read
 from ledger.keyring import KeyRing
 from ledger.keys import SigningKey
 from ledger.merkle import leaf_hash
@@ -84,11 +85,8 @@ class Writer:
         with self._busy:
             behind = self._failed is None and self.head != self.published[0]
             if behind and time.monotonic() - self._published_at >= every:
-                try:
+                with self._stopping():
                     self._publish()
-                except Exception as error:
-                    self._failed = error
-                    raise
 
     def add_cosignatures(self, size: int, signatures: Sequence[Signature]) -> bytes:
         """Add cosignatures to a published checkpoint; what it is now. The caller has verified them."""
@@ -101,18 +99,25 @@ class Writer:
     def rotate(self, new: SigningKey) -> Receipt:
         """Hand over to `new`. The new key waits beside the old one until the hand-over is published."""
         proof = rotation_proof(new, self.origin, self._key.who)
-        new.save(self._ring.next_key_file(self.origin), self._disk)
-        self._next_key = new
         said = sign(self._key, "operator.rotate", self.origin, new=new.who, proof=proof)
         request = Request((said,), True, Future())
-        for _ in self.record([request]):
-            pass
+        with self._busy:  # no other batch may come between the hand-over and the new key's first checkpoint
+            self._hand_over(request, new)
+        return request.receipts[0]
+
+    def _hand_over(self, request: Request, new: SigningKey) -> None:
+        self._require_working()
+        self._ring.save_next_key(self.origin, new)
+        self._next_key = new
+        self._commit(self._sequence([request]))
         self._next_key = None
         if request.error is not None:
             raise request.error
         self._key = new
-        self._ring.adopt_next_key(self.origin)
-        return request.receipts[0]
+        with self._stopping():
+            if self.head != self.published[0]:
+                self._publish()  # the one checkpoint that both keys have signed: who trusts the old one needs it
+            self._ring.adopt_next_key(self.origin)
 
     def close(self) -> None:
         """Keep a snapshot of the state and give up the lock; closing twice is harmless."""
@@ -120,6 +125,11 @@ class Writer:
             return
         try:
             self.publish()
+            if self.head != self.published[0]:
+                raise LedgerIOError(
+                    f"the newest {self.head.size - self.published[0].size} entries are recorded but not published, for "
+                    f"the writer stopped ({self._failed}); open the ledger again, which publishes them."
+                )
             if self._failed is None and self.state.size > self._snapshot_size:
                 self._save_snapshot()
         finally:
@@ -127,16 +137,34 @@ class Writer:
             os.close(self._lock)
             self._lock = -1
 
+    def _require_working(self) -> None:
+        if self._lock < 0:
+            raise LedgerIOError(f"the ledger {self.path} is closed; open it again to append.")
+        if self._failed is not None:
+            raise LedgerIOError(
+                f"this writer stopped after an error ({self._failed}); open the ledger again, which recovers it."
+            )
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """After an error in here this writer goes on no more."""
+        try:
+            yield
+        except Exception as error:
+            self._failed = error
+            raise
+
     def _recover(self) -> None:
         found = recover(self._folder, self._ring, self.origin, self._key, self._disk)
         self.head, self._signed, self._edge = found.checkpoint, found.signed, found.edge
         self._journal, self.state = found.journal, found.state
         self._last_ts = found.last.ts if found.last else 0
         self._prev = entry_hash(found.last_data) if found.last else first_prev(self.origin)
-        self._snapshot_size = found.snapshot_size
+        self._key, self._snapshot_size = found.key, found.snapshot_size
         self._publisher = Publisher(self._folder, self._disk)
         self._publisher.write_tiles(found.tiles)
-        self.published = found.checkpoint, found.signed
+        shown = read(self._folder.checkpoint) if found.published else None  # it may have cosignatures
+        self.published = found.checkpoint, shown or found.signed
         if not found.published:
             self._publish()
         self._journal.drop_published()
@@ -152,13 +180,12 @@ class Writer:
                     request.taken += 1
                 except (Refused, LedgerIOError) as error:
                     request.error = error
+                except Exception as error:  # a mistake in the rules, perhaps with the state half changed
+                    self._failed = request.error = error
         return batch
 
     def _entry(self, request: Request, now: int) -> Sequenced:
-        if self._failed is not None:
-            raise LedgerIOError(
-                f"this writer stopped after an error ({self._failed}); open the ledger again, which recovers it."
-            )
+        self._require_working()
         statement = request.statements[request.taken]
         if statement.body.get("kind") == "operator.rotate" and self._next_key is None:
             raise Refused("operator.rotate needs the new key at hand; run: fedray ledger key rotate")

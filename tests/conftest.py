@@ -1,5 +1,6 @@
 """A small app on disk, and a way to train it in this process, for every test that needs one."""
 
+import json
 import os
 import resource
 import shutil
@@ -126,6 +127,31 @@ def train(tmp_path: Path) -> Callable[..., Trained]:
         return Trained(RunFolder(Path(ended.folder)), ended, events)
 
     return submit_it
+
+
+def _said_in(ledger: Path, kind: str | None = None, **fields: Any) -> list[dict[str, Any]]:
+    """What the published entries of a ledger's folder say, as its format is documented, nothing verified.
+
+    Bundles of up to 256 entries (C2SP tlog-tiles), each behind its length in two bytes, each JSON. There are fewer than
+    256,000 entries here.
+    """
+    size = int((ledger / "log" / "checkpoint").read_text().splitlines()[1])
+    bodies = []
+    for first in range(0, size, 256):
+        file = ledger / "log" / "tile" / "entries" / f"{first // 256:03d}"
+        data = (file if size - first >= 256 else file.with_name(f"{file.name}.p") / str(size - first)).read_bytes()
+        while data:
+            end = 2 + int.from_bytes(data[:2], "big")
+            bodies.append(json.loads(data[2:end])["body"])
+            data = data[end:]
+    wanted = fields if kind is None else fields | {"kind": kind}
+    return [body for body in bodies if all(body.get(name) == value for name, value in wanted.items())]
+
+
+@pytest.fixture
+def said_in() -> Callable[..., list[dict[str, Any]]]:
+    """``said_in(ledger, "round.close", round=2)``: the published statements of a kind, as a stranger reads them."""
+    return _said_in
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ _VERBS = {
     "show": "Show one run: rounds, metrics, files.",
     "config": "Print the full recipe that would be in force.",
     "new": "Make a new app folder that runs at once.",
-    "ledger": "Show and verify the record of contributions.",
+    "ledger": "Keep, show, prove and verify the record of contributions.",
     "doctor": "Check this machine and this installation.",
 }
 

@@ -63,8 +63,9 @@ class LedgerSettings(Settings):
     enabled: bool = True
     quorum: str = Field(
         "majority",
-        pattern=r"none|all|majority|[1-9][0-9]{0,2}",
-        description="how many of a round's users must cosign before it closes: none, all, majority or a number",
+        pattern=r"^(none|all|majority|[1-9][0-9]{0,2})$",
+        coerce_numbers_to_str=True,
+        description="how many of a round's users must cosign before it closes: none, all, majority, or 1 to 999",
     )
 
 

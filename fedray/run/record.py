@@ -37,6 +37,7 @@ class Record:
         self._rounds: deque[Settlement] = deque()
         self._said: list[ledger.Statement] = []  # what `_opening` will have recorded
         self._opening: Future[list[ledger.Receipt]] | None = None
+        self._shown: Future[ledger.Checkpoint] | None = None  # of the checkpoint that holds what was said
         self._sent: set[int] = set()  # the workers that have the order of the round now being settled
         self._closing: deque[tuple[int, Future[list[ledger.Receipt]]]] = deque()
         self._last_users: dict[int, tuple[int, ...]] = {}  # of the last settled round, by worker
@@ -213,16 +214,17 @@ class Record:
             if statement.body["kind"] == "data.register":
                 self._with_data.add(who)
         self._opening = self._log.submit(self._said, check=False)
-        self._log.publish().add_done_callback(lambda _: self._wake())
+        self._shown = self._log.publish()
+        self._shown.add_done_callback(lambda _: self._wake())
 
     def _ask(self, current: Settlement) -> None:
-        assert self._opening is not None
-        if not self._opening.done():
+        assert self._opening is not None and self._shown is not None
+        if not self._shown.done():
             return
         places = [receipt.index for receipt in self._opening.result()]
         head, signed = self._log.published()
-        if head.size <= places[-1]:
-            return
+        if self._shown.result().size <= places[-1]:
+            raise ledger.LedgerIOError("its newest entries cannot be published; check the disk, then resume the run.")
         commits = [at for at, said in zip(places, self._said, strict=True) if said.body["kind"] == "update.commit"]
         current.ask(head, signed, self._folder.prove(commits, head.size))
         proofs = self._folder.consistency_paths(set(self._saw.values()) - {head.size}, head.size)

@@ -3,12 +3,19 @@
 import hashlib
 import shutil
 import stat
+import tarfile
 from pathlib import Path
 
 import pytest
 from ledger_desk import ORIGIN, RUN, Desk, digest
 
 from fedray.app import App
+from ledger import Checkpoint, SigningKey, Statement, VerifierKey, leaf_hash
+from ledger.checkpoint import sign_checkpoint
+from ledger.entry import Entry, encode_entry, first_prev
+from ledger.fork import parse_fork
+from ledger.note import NoteSigner
+from ledger.tiles import encode_bundle
 
 
 @pytest.fixture
@@ -207,7 +214,7 @@ def test_show_adds_up_who_contributed_what(trained):
     assert who["alice"] == {"who": "alice", "other": 1, "data": 1, "updates": 1, "revealed": 1, "rounds": "1"}
     rounds = trained.json("show", trained.book, "--by", "round")
     assert rounds[1] == {"run": RUN, "round": 1, "closed": True, "updates": 2, "revealed": 2, "who": ["alice", "bob"]}
-    assert "alice, bob" in trained.text("show", trained.book, "--by", "round")
+    assert "2: alice, bob" in trained.text("show", trained.book, "--by", "round")
 
 
 def test_audit_gives_every_round_and_the_state(trained):
@@ -264,3 +271,51 @@ def test_a_finished_runs_ledger_is_found_by_the_runs_name(trained):
     trained.book.rename(runs / "one" / "ledger")
     for name in ("one", "latest", "on", str(runs / "one"), str(runs / "one" / "ledger")):
         assert trained.json("verify", name, "--runs", runs)[0]["ok"]
+
+
+def test_compare_tells_the_same_extending_and_forked_heads_apart_and_writes_the_proof(desk):
+    vkey = desk.begin()["vkey"]
+    desk.good("checkpoint", desk.book, "-o", desk.folder / "old")
+    shutil.copytree(desk.book, desk.folder / "fork")
+    shutil.copytree(desk.keys, desk.folder / "fork keys")
+    desk.key("alice")
+    desk.good("account", "register", desk.book, "--key", "alice", "--name", "alice")
+    desk.good("prove", desk.book, 0, "-o", desk.folder / "receipt")
+    assert desk.json("compare", desk.book, desk.folder / "receipt")[0]["relation"] == "same"
+    assert desk.json("compare", desk.folder / "old", desk.book)[0]["relation"] == "extends"
+    lost = desk.fedray("compare", desk.folder / "old", desk.folder / "receipt", "--key", vkey, "--json")
+    assert lost.exit_code == 3 and '"unknown"' in lost.stdout
+    fork = [desk.folder / "fork", "--keys", desk.folder / "fork keys"]
+    desk.good("account", "register", *fork, "--key", "alice", "--name", "eve")
+    forked = desk.fedray("compare", desk.book, desk.folder / "fork", "-o", desk.folder / "proof", "--format", "text")
+    assert forked.exit_code == 3 and forked.stdout.startswith("FORKED: ")
+    older, newer = parse_fork((desk.folder / "proof").read_bytes()).verify([VerifierKey.parse(vkey)])
+    assert older.size == newer.size == 2 and older.root != newer.root
+    assert desk.fedray("compare", desk.folder / "old", desk.folder / "receipt").exit_code == 2
+    proven = desk.fedray("compare", desk.folder / "proof", "--key", vkey, "--json")
+    assert proven.exit_code == 3 and '"forked"' in proven.stdout
+    assert desk.fedray("compare", desk.folder / "receipt", "--key", vkey).exit_code == 2
+
+
+def test_an_archive_of_a_served_ledger_is_what_was_published(trained):
+    trained.good("export", trained.book, trained.folder / "public.tar.gz")
+    with tarfile.open(trained.folder / "public.tar.gz") as archive:
+        archive.extractall(trained.folder / "unpacked", filter="data")
+    assert trained.json("verify", trained.folder / "unpacked" / "public")[0]["size"] == 13
+
+
+def test_what_a_stranger_wrote_cannot_steer_the_terminal(desk):
+    name = "\x1b]0;owned\x07\u202eevil\n"
+    key = SigningKey.generate()
+    body = {"kind": "account.register", "log": ORIGIN, "who": key.who, "name": name, "role": "node"}
+    entry = encode_entry(Entry(0, first_prev(ORIGIN), 0, Statement(body, bytes(64))))
+    log = desk.folder / "hostile"
+    for tile, data in (("entries", encode_bundle([entry])), ("0", leaf_hash(entry))):
+        (log / "tile" / tile / "000.p").mkdir(parents=True)
+        (log / "tile" / tile / "000.p" / "1").write_bytes(data)
+    checkpoint = Checkpoint(ORIGIN, 1, leaf_hash(entry))
+    (log / "checkpoint").write_bytes(sign_checkpoint(checkpoint, [NoteSigner(ORIGIN, key)]))
+    for words in (["show", log], ["show", log, "--by", "who"], ["verify", log, "--fast"], ["balance", log]):
+        said = desk.fedray(*words, "--format", "text").output
+        assert "evil" in said or words[0] != "show"
+        assert all(character.isprintable() or character == "\n" for character in said), words

@@ -39,6 +39,7 @@ def assert_one_sentence(done, exit_code, *parts):
         ["key", "make"],
         ["contribute", "gradient", "book"],
         ["append", "book", "no-such-file"],
+        ["contribute", "compute", "book", "--work", "1", "--examples", "1", "--key", "x", "--seconds", "nan"],
         ["verify", "book", "--since", "no-such-file"],
     ],
 )
@@ -74,6 +75,18 @@ def test_a_second_ledger_of_one_name_or_in_one_place_is_refused(desk):
     assert left == before
 
 
+@pytest.mark.parametrize("option", [["--allocate", f"ed25519:{'0' * 64}=5"], ["--allocate", "5"], ["--quorum", "x"]])
+def test_a_ledger_that_cannot_have_its_genesis_is_not_made(desk, option):
+    before = contents(desk.folder)
+    assert_one_sentence(desk.fedray("init", desk.folder / "b", "--origin", "example.org/b", *option), 2)
+    assert contents(desk.folder) == before and not (desk.folder / "b").exists()
+
+
+@pytest.mark.parametrize("address", ["http://", "http://[::1", "https:///x"])
+def test_an_address_without_a_host_is_exit_code_2(desk, address):
+    assert_one_sentence(desk.fedray("verify", address), 2, "is no address")
+
+
 def test_a_key_that_others_may_read_is_refused(desk):
     desk.key("alice")
     register = ["account", "register", desk.book, "--key", "alice", "--name", "alice"]
@@ -95,6 +108,7 @@ def test_a_key_that_is_missing_or_garbage_is_refused(desk):
 def test_a_key_is_never_overwritten(desk):
     who = desk.key("alice")
     assert_one_sentence(desk.fedray("key", "new", "alice"), 4, "exists already")
+    assert_one_sentence(desk.fedray("key", "new", ""), 2, "empty")
     assert desk.json("key", "show", "alice")[0]["who"] == who
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jobs import job, make_app, submit_and_finish, weights_hash
 
-import ledger
+from ledger.audit import audit_dir
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,10 @@ def test_a_killed_worker_costs_no_contribution(undisturbed: tuple[Path, str], tm
         assert len(running.of("worker_died")) >= 3
         assert [event["users"] for event in running.of("round_closed")] == [6] * 6
         assert weights_hash(running) == expected
-        report = ledger.verify(tmp_path / running.of("run_ended")[0]["folder"] / "ledger")
-        assert report.ok
-        assert report.kinds["update.commit"] == 36
+        run = tmp_path / running.of("run_ended")[0]["folder"]
+        audit = audit_dir(run / "ledger", keys=run / "keys")
+        assert audit.ok, audit.problems
+        assert audit.report.kinds["update.commit"] == 36
 
 
 @pytest.mark.parametrize("runtime", ["in-process", "ray"])
@@ -60,7 +61,8 @@ def test_a_killed_driver_resumes_to_the_same_bytes(
         assert resumed.finish() == 0, resumed.errors()
         assert weights_hash(resumed) == expected
         folder = tmp_path / resumed.of("run_ended")[0]["folder"]
-    assert ledger.verify(folder / "ledger").ok
+    audit = audit_dir(folder / "ledger", keys=folder / "keys")
+    assert audit.ok, audit.problems
     rounds = [line.split('"round": ')[1].split(",")[0] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert sorted(rounds) == sorted([str(number) for number in range(1, 7)] * 2)
 

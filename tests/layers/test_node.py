@@ -281,13 +281,13 @@ def test_the_statements_of_a_node_make_a_round_that_a_ledger_verifies(make_node,
         accounts = [said for said in result.statements if said.body["kind"] == "account.register"]
         others = [said for said in result.statements if said.body["kind"] != "account.register"]
         receipts = log.append_now(*accounts, operator("round.open", round=1, parent=PARENT, users=3), *others)
-        log.publish()
+        log.publish().result()
         head, signed = log.published()
         places = [receipt.index for receipt in receipts if receipt.index >= head.size - len(others)]
         commits = [at for at, said in zip(places, others, strict=True) if said.body["kind"] == "update.commit"]
         proved = LedgerFolder(tmp_path / "ledger").prove(commits, head.size)
         proofs = {user: CommitProof(one.entry, one.place, one.path) for user, one in zip(users, proved, strict=True)}
-        revealed = node.reveal(RevealOrder(1, signed, proofs))
+        revealed = node.reveal(RevealOrder(1, signed, users, proofs))
         close = {"updates": 3, "revealed": 3, "examples": sum(report.examples for report in result.reports)}
         cosignatures = [as_stated(who_is(result)[name], line) for name, line in revealed.cosignatures.items()]
         close |= {"head_size": head.size, "head_root": head.root.hex(), "cosignatures": cosignatures}

@@ -206,10 +206,10 @@ def test_an_interrupted_publication_is_a_note(tmp_path, nobody):
 def test_entries_that_only_the_journal_has_yet_are_a_note(tmp_path):
     with Log.create(tmp_path / "ledger", LOG, OPERATOR, keys=tmp_path / "keys") as log:
         log.append_now(*beginning())
-        log.publish()
+        log.publish().result()
         before = {file: file.read_bytes() for file in (tmp_path / "ledger/log").rglob("*") if file.is_file()}
         log.append_now(register_account(USERS[2], "user-2"))
-        log.publish()
+        log.publish().result()
         for file in (tmp_path / "ledger/log").rglob("*"):
             if file.is_file() and file not in before:
                 file.unlink()

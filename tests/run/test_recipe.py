@@ -113,12 +113,39 @@ def test_an_unknown_key_is_named_with_its_line_the_likely_one_and_all_that_are_a
         ("task.noise=-1", "task.noise = -1 is not allowed: it should be greater than or equal to 0"),
         ("task.nois=1", "unknown key 'task.nois'; did you mean 'noise'?"),
         ("seed=4294967296", "seed = 4294967296 is not allowed: it should be less than 4294967296"),
+        ("ledger.quorum=small", "ledger.quorum = 'small' is not allowed: it should be how many of a round's users"),
+        ("ledger.quorum=0", "none, all, majority, or 1 to 999"),
+        ("ledger.quorum=1000", "none, all, majority, or 1 to 999"),
+        ("ledger.quorum=2.5", "none, all, majority, or 1 to 999"),
+        ("ledger.quorum=-1", "none, all, majority, or 1 to 999"),
+        ("ledger.quorum='03'", "none, all, majority, or 1 to 999"),
+        ("ledger.quorum=null", "ledger.quorum = null is not allowed"),
+        ("ledger=false", "ledger = False is not allowed: it is a section"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_its_option_and_what_is(app, override, sentence):
     [line] = complaints(app, override)
     assert line.startswith(f"-c {override}: ")
     assert sentence in line
+
+
+@pytest.mark.parametrize(
+    ("wanted", "users", "quorum"),
+    [
+        ("none", 9, "none"), ("all", 9, "all"), ("majority", 9, "majority"), ("3", 9, "3"), ("30", 9, "30"),
+        ("none", 1000, "none"), ("all", 250, "all"), ("all", 251, "250"), ("majority", 499, "majority"),
+        ("majority", 500, "250"), ("250", 1000, "250"), ("251", 1000, "250"), ("999", 9, "250"),
+    ],
+)  # fmt: skip
+def test_no_more_cosignatures_are_asked_for_than_a_closing_statement_has_room_for(app, wanted, users, quorum):
+    """250 are a majority of 499 users, and fewer than the 251 of 500."""
+    recipe = recipe_of(app, f"ledger.quorum={wanted}", f"users.count={users}")
+    assert recipe.quorum() == quorum
+
+
+def test_the_quorum_is_one_of_the_users_of_a_round_not_of_all_there_are(app):
+    recipe = recipe_of(app, "ledger.quorum=all", "users={count: 1000, per_round: 20}")
+    assert (recipe.quorum(), recipe.users_per_round()) == ("all", 20)
 
 
 def test_options_of_a_nested_choice_are_those_of_the_chosen_one(app):

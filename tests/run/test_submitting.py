@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-import ledger
 from fedray.errors import EXIT_INVALID, EXIT_STOPPED, FedrayError, InvalidInput
 from fedray.layers.device import DeviceSettings
 from fedray.run.ending import Stopped
@@ -23,6 +22,7 @@ from fedray.run.history import History
 from fedray.run.start import resume
 from fedray.run.task_failed import TaskFailed
 from fedray.runtime.in_process import InProcessRuntime
+from ledger.audit import audit_dir
 
 
 @pytest.fixture
@@ -68,14 +68,57 @@ def test_the_model_file_is_plain_safetensors_and_reaches_the_reported_metrics(bl
     assert run.ended.metrics["accuracy"] > run.ended.baselines["coin"]["accuracy"] + 0.2
 
 
-def test_the_ledger_of_a_run_verifies_and_ends_with_the_model(blobs, train):
+def audited(folder: RunFolder):
+    """The report of a run's ledger, which nothing is wrong with."""
+    audit = audit_dir(folder.ledger, keys=folder.path / "keys")
+    assert audit.ok, audit.problems
+    return audit.report
+
+
+def test_the_ledger_of_a_run_verifies_and_ends_with_the_model(blobs, train, said_in):
     run = train(blobs)
-    report = ledger.verify(run.folder.ledger, run.ended.ledger_head)
-    assert report.ok and report.head.hash == run.ended.ledger_head
-    assert (report.kinds["round.close"], report.kinds["update.commit"], report.kinds["data.register"]) == (3, 15, 5)
+    report = audited(run.folder)
+    assert f"{report.size}:{report.root}" == run.ended.ledger_head
+    assert (report.kinds["round.close"], report.kinds["data.register"]) == (3, 5)
+    assert report.kinds["update.commit"] == report.kinds["update.reveal"] == 15
     assert report.kinds["run.close"] == report.kinds["genesis"] == 1
-    [close] = ledger.rows(run.folder.ledger, kind="run.close")
-    assert close["summary"].split()[0] == f"model={run.ended.model[:12]}"
+    end = said_in(run.folder.ledger)[-1]
+    assert (end["kind"], end["rounds"], end["model"]) == ("run.close", 3, run.ended.model)
+
+
+def test_all_commit_before_any_reveals_and_all_bear_witness_to_that(blobs, train, said_in):
+    run = train(blobs, "ledger.quorum=all")
+    users = {body["who"] for body in said_in(run.folder.ledger, "account.register", role="end-user")}
+    for number in (1, 2, 3):
+        said = said_in(run.folder.ledger, round=number)
+        kinds = [body["kind"] for body in said if body["kind"].startswith("update")]
+        assert kinds == ["update.commit"] * 5 + ["update.reveal"] * 5
+        [close] = [body for body in said if body["kind"] == "round.close"]
+        assert {cosigned["who"] for cosigned in close["cosignatures"]} > users
+        assert (close["updates"], close["revealed"], close["examples"]) == (5, 5, 60)
+        before = [
+            body["kind"] for body in said_in(run.folder.ledger)[: close["head_size"]] if body.get("round") == number
+        ]
+        assert before.count("update.commit") == 5 and "update.reveal" not in before
+
+
+def test_each_model_in_the_ledger_follows_from_the_one_before(blobs, train, said_in):
+    run = train(blobs)
+    [initial] = said_in(run.folder.ledger, "model.publish")
+    closes = said_in(run.folder.ledger, "round.close")
+    models = [initial["model"], *(close["model"] for close in closes)]
+    assert [close["parent"] for close in closes] == models[:-1] and models[-1] == run.ended.model
+    assert [(body["round"], body["model"]) for body in said_in(run.folder.ledger, "evaluation")] == [
+        *enumerate(models[1:], 1)
+    ]
+
+
+def test_the_last_users_of_a_run_cosign_its_end(blobs, train):
+    """So a ledger cut short, even by its operator, lacks what these users signed for."""
+    run = train(blobs)
+    lines = (run.folder.ledger / "log" / "checkpoint").read_text().split("\n\n")[1].splitlines()
+    signed = [line.split()[1] for line in lines]
+    assert sorted(signed[1:]) == ["node-0", *(f"user-{user}" for user in range(5))]
 
 
 def test_a_run_without_a_ledger_trains_the_same_and_keeps_no_keys(blobs, train):
@@ -102,12 +145,13 @@ def test_another_seed_gives_another_model(blobs, train):
     assert train(blobs, "seed=1", "rounds=1").ended.model != train(blobs, "rounds=1").ended.model
 
 
-def test_a_partial_round_trains_only_the_users_it_picked(blobs, train):
+def test_a_partial_round_trains_only_the_users_it_picked(blobs, train, said_in):
     run = train(blobs, "users.per_round=2", "rounds=4")
     lines = [line for line in run.folder.history.lines() if line["kind"] == "train"]
     assert [line["users"] for line in lines] == [2] * 4
-    committed = [row["summary"] for row in ledger.rows(run.folder.ledger, kind="update.commit")]
-    assert len(committed) == 8 and len({text.split("user=")[1] for text in committed}) > 2
+    committed = [body["who"] for body in said_in(run.folder.ledger, "update.commit")]
+    assert len(committed) == 8 and len(set(committed)) > 2
+    assert audited(run.folder).kinds["data.register"] == len(set(committed))
 
 
 def test_test_metrics_and_checkpoints_come_as_often_as_asked(blobs, train):
@@ -117,12 +161,11 @@ def test_test_metrics_and_checkpoints_come_as_often_as_asked(blobs, train):
     assert sorted(entry.name for entry in run.folder.checkpoints.iterdir()) == ["round-000003", "round-000005"]
 
 
-def test_virtual_rounds_last_as_long_as_their_slowest_device(blobs, train):
+def test_virtual_rounds_last_as_long_as_their_slowest_device(blobs, train, said_in):
     device = {"examples_per_second": 2.0, "spread": 1.0, "bytes_per_second": 50.0}
     alone = train(blobs, "clock=virtual", "users.cohort_size=1", f"devices={json.dumps(device)}", "workers=1")
     each = train(blobs, "clock=virtual", "users.cohort_size=1", f"devices={json.dumps(device)}")
-    counts = [int(row["summary"].split()[0].removeprefix("examples=")) for row in
-              ledger.rows(each.folder.ledger, kind="update.commit", round=1)]  # fmt: skip
+    counts = [body["examples"] for body in said_in(each.folder.ledger, "update.commit", round=1)]
     seconds = [DeviceSettings(**device).seconds(0, user, counts[user], 6 * 4) for user in range(5)]
     for run, expected in ((each, max(seconds)), (alone, sum(seconds))):
         closed = [event.seconds for event in run.events if isinstance(event, RoundClosed)]
@@ -157,8 +200,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits_and_the_same_history(blobs, trai
     ended = resume(folder, [])
     assert ended.model == whole.ended.model and ended.metrics == whole.ended.metrics
     assert what_happened(folder) == what_happened(whole.folder)
-    report = ledger.verify(folder.ledger, ended.ledger_head)
-    assert report.ok and report.kinds["run.resume"] == 1 and folder.info()["status"] == "finished"
+    report = audited(folder)
+    assert f"{report.size}:{report.root}" == ended.ledger_head
+    assert report.kinds["run.resume"] == 1 and folder.info()["status"] == "finished"
 
 
 def test_a_finished_run_is_not_run_again(blobs, train):

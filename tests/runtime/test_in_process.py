@@ -74,6 +74,29 @@ def test_a_call_made_later_starts_from_the_time_reached():
     assert (runtime.next_event().worker, runtime.now()) == (1, 25.0)
 
 
+def test_a_call_aside_takes_no_virtual_time_and_is_answered_before_the_work_under_way():
+    runtime = started(duration=float, workers=2)
+    runtime.call(0, 10, "add", 1)
+    runtime.call(1, 20, "add", 1)
+    runtime.next_event()
+    runtime.call_aside(1, 99, "add", 5)
+    runtime.call_aside(0, 98, "add", 5)
+    answers = []
+    for _ in range(3):
+        event = runtime.next_event()
+        answers.append((event.worker, event.tag, event.value, runtime.now()))
+    assert answers == [(1, 99, 6, 10.0), (0, 98, 11, 10.0), (1, 20, 12, 20.0)]
+
+
+def test_a_call_aside_under_the_wall_clock_waits_its_turn_and_may_fail_as_any_other():
+    runtime = started()
+    runtime.call(0, "work", "add", 1)
+    runtime.call_aside(0, "aside", "fail", KeyError("gone"))
+    assert runtime.next_event() == CallDone(0, "work", 1)
+    event = runtime.next_event()
+    assert isinstance(event, CallFailed) and (event.tag, event.failure.kind) == ("aside", "KeyError")
+
+
 def test_calls_that_end_together_are_answered_in_the_order_they_were_made():
     runtime = started(duration=lambda tag: 5.0, workers=4)
     for worker in (3, 1, 2, 0):

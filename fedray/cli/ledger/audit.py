@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fedray.cli.ledger.output import count, facts, print_json, sentence, table, verdict
-from fedray.cli.ledger.places import GivenFile, Place, content, ledger_argument, trust_options, trusted
-from fedray.cli.ledger.verify import WORDS, problem_facts, report_facts
+from fedray.cli.ledger.output import count, facts, print_json, sentence
+from fedray.cli.ledger.places import GivenFile, Place, content, ledger_argument
+from fedray.cli.ledger.trust import trust_options, trusted
+from fedray.cli.ledger.verify import print_verdict, problem_facts, report_facts
 from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ledger.audit import AuditReport
+    from ledger.audit_runs import RunAudit
 
 
 @click.command()
@@ -57,15 +57,14 @@ def _facts(found: "AuditReport") -> dict[str, Any]:
 
 def _print(found: "AuditReport") -> None:
     report = found.report
-    verdict(found.ok, f"{WORDS.get(found.exit_code, 'BAD')}: {report.origin or 'no log that can be read'}, "
-                      f"{count(report.size, 'entry')}")  # fmt: skip
+    print_verdict(found.exit_code, report)
     for number, problem in enumerate(found.problems):
         sentence("first" if number == 0 else "then", str(problem), "red")
     money = f"{found.minted:,} minted, " + ("every unit accounted for" if found.conserved else "NOT CONSERVED")
     facts({"root": report.root, "state": found.state_root, "money": money,
-           "quorum": f"{found.quorum} of a round's committers cosign its close"})  # fmt: skip
-    if found.runs:
-        table(_runs(found))
+           "quorum": f"{found.quorum} (who must cosign a round's close)"})  # fmt: skip
+    for run in found.runs:
+        sentence(f"run {run.name}", _run(run))
     for text in found.findings:
         sentence("finding", text, "yellow")
     for text in report.notes:
@@ -74,17 +73,13 @@ def _print(found: "AuditReport") -> None:
         sentence("not ruled out", text, "yellow")
 
 
-def _runs(found: "AuditReport") -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    rows = Table(box=None, header_style="bold", pad_edge=False)
-    rows.add_column("run", overflow="fold")
-    names = ("rounds", "superseded", "updates", "revealed", "reports", "links", "cosigned", "closed")
-    for name in names:
-        rows.add_column(name, justify="left" if name == "closed" else "right", no_wrap=True)
-    for run in found.runs:
-        work = run.work
-        done = (run.rounds, run.superseded, work.updates, work.revealed, work.reports, work.links, work.cosignatures)
-        rows.add_row(escape(run.name), *(f"{number:,}" for number in done), "yes" if run.closed else "no")
-    return rows
+def _run(run: "RunAudit") -> str:
+    work = run.work
+    done = ", ".join([
+        count(run.rounds, "round") + (f" ({run.superseded} more superseded)" if run.superseded else ""),
+        f"{count(work.updates, 'update')} ({work.revealed:,} revealed)",
+        count(work.reports, "compute report"),
+        *([count(work.links, "link")] if work.links else []),
+        count(work.cosignatures, "cosignature"),
+    ])  # fmt: skip
+    return f"{done}; {'closed' if run.closed else 'not closed'}"

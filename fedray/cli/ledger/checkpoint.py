@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from fedray.cli.ledger.output import head_of, json_flag, print_json
-from fedray.cli.ledger.places import File, Place, ledger_argument, trust_options, trusted
-from fedray.cli.ledger.reading import newest
+from fedray.cli.ledger.places import File, Place, ledger_argument
+from fedray.cli.ledger.reading import head, tree
+from fedray.cli.ledger.trust import trust_options, trusted
 
 
 @click.command()
@@ -21,7 +22,8 @@ def command(place: Place, logs: tuple[str, ...], policy: Path | None, out: Path 
     """
     from ledger.fs import DISK
 
-    checkpoint, data = newest(place)
+    data = tree(place).signed
+    checkpoint = head(data)
     trust = trusted(logs, policy)
     if trust is not None:
         trust.open(data)

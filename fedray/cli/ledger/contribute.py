@@ -1,6 +1,7 @@
 """``fedray ledger contribute``: state data, a model, an update, compute or an algorithm, signed by who made it."""
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,12 @@ _Any = click.Path(path_type=Path, exists=True)
 _count = click.IntRange(min=0)
 _round = click.option("--round", "number", type=_count, metavar="N", help="The round [default: the open one].")
 _parent = click.option("--parent", metavar="DIGEST", help="The model it was made from [default: the newest].")
+
+
+def _duration(context: click.Context, option: click.Parameter, seconds: float) -> float:
+    if not (isfinite(seconds) and seconds >= 0):
+        raise click.BadParameter(f"{seconds} is no length of time.")
+    return seconds
 
 
 @click.group()
@@ -107,7 +114,7 @@ def update(
 @click.option("--work", type=_count, required=True, metavar="N", help="Examples computed, each pass counted.")
 @click.option("--examples", type=_count, required=True, metavar="N", help="Examples the cohort has.")
 @click.option("--users", type=_count, default=1, show_default=True, metavar="N", help="Users the cohort has.")
-@click.option("--seconds", type=click.FloatRange(min=0), required=True, metavar="S", help="How long it took.")
+@click.option("--seconds", type=float, callback=_duration, required=True, metavar="S", help="How long it took.")
 def compute(
     me: Participant, number: int | None, cohort: int, work: int, examples: int, users: int, seconds: float
 ) -> None:

@@ -29,12 +29,14 @@ def init(folder: Path, origin: str, quorum: str, allocations: tuple[str, ...], k
     from fedray import __version__
     from ledger.keyring import KeyRing
     from ledger.log import Log
+    from ledger.state import State
     from ledger.statements import sign
 
     ring = KeyRing(keys)
     key = _operator_key(ring, origin)
     given = [_allocation(text) for text in allocations]
     said = sign(key, "genesis", origin, created_by=f"fedray {__version__}", quorum=quorum, allocations=given)
+    State().apply(said.body)  # refused now, or never: a ledger without its genesis is of no use
     with Log.create(folder, origin, key, keys=keys) as log:
         log.append_now(said)
     _report(folder, ring, origin, key, wants_json(output))

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from fedray.cli.ledger.output import printable
+
 _SECTIONS = {
     "Read": {
         "show": "List who contributed what in which round.",
@@ -63,7 +65,7 @@ class _Ledger(click.Group):
 
             if not isinstance(error, LedgerError):
                 raise
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {printable(str(error))}", err=True)
             raise click.exceptions.Exit(error.exit_code) from None
 
 

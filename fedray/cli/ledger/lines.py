@@ -37,7 +37,10 @@ def _parse(line: bytes) -> "Statement":
     from ledger.statements import Statement, check_signature
     from ledger.strict import base64_bytes
 
-    value = decode(line)
+    try:
+        value = decode(line)
+    except Refused as error:
+        raise Refused(f"it is no statement as --sign-only prints them; {error}") from error
     if not isinstance(value, dict) or value.keys() != {"body", "sig"} or not isinstance(value["sig"], str):
         raise Refused('a statement is written {"body":{…},"sig":"<base64>"}; --sign-only prints such lines.')
     body = value["body"]

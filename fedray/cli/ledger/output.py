@@ -25,12 +25,17 @@ def print_json(facts: Mapping[str, Any]) -> None:
     click.echo(json.dumps(facts))
 
 
+def printable(text: str) -> str:
+    """The text without what could steer a terminal: a log is written by strangers."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def facts(pairs: Mapping[str, object]) -> None:
     """`  name  value` lines, names aligned; text is folded under itself, what has no blanks can be copied."""
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
         room = max(columns() - width - 4, 20)
-        folded = textwrap.wrap(str(value), room, break_long_words=False, break_on_hyphens=False) or [""]
+        folded = textwrap.wrap(printable(str(value)), room, break_long_words=False, break_on_hyphens=False) or [""]
         click.echo(f"  {click.style(f'{name:<{width}}', bold=True)}  " + f"\n{'':{width + 4}}".join(folded))
 
 
@@ -43,14 +48,14 @@ def sentence(label: str, text: str, colour: str | None = None) -> None:
     """`label: text`, folded to the terminal's width under its beginning."""
     start = f"{label}: "
     folded = textwrap.fill(
-        f"{start}{text}", columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        printable(f"{start}{text}"), columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
     click.echo(folded.replace(label, click.style(label, fg=colour, bold=True), 1))
 
 
 def verdict(good: bool, text: str) -> None:
     """One line, green or red; without colour its first word says which."""
-    click.secho(text, fg="green" if good else "red", bold=True)
+    click.secho(printable(text), fg="green" if good else "red", bold=True)
 
 
 def table(table: "Table") -> None:

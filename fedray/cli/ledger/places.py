@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import click
 
@@ -13,7 +13,6 @@ from fedray.cli.options import runs_option
 
 if TYPE_CHECKING:
     from ledger.keys import SigningKey
-    from ledger.policy import Policy
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 File = click.Path(path_type=Path, dir_okay=False)
@@ -63,20 +62,6 @@ def key_option(command: Command) -> Command:
     return click.option("--key", "key", metavar="NAME|FILE", required=True, help=text)(command)
 
 
-def trust_options(command: Command, *names: str) -> Command:
-    """--log (and other `names` for it) and --policy, for `trusted`."""
-    log = click.option(
-        "--log", *names, "logs", metavar="VKEY", multiple=True, help="A log key you trust; may be repeated."
-    )
-    policy = click.option("--policy", metavar="FILE", type=GivenFile, help="A trust policy (C2SP tlog-policy).")
-    return log(policy(command))
-
-
-def key_or_policy(command: Command) -> Command:
-    """The same, where no key of one's own is asked for: --key is the log's, too."""
-    return trust_options(command, "--key")
-
-
 def find(text: str, runs: Path | None, keys: Path | None) -> Place:
     """The ledger that LEDGER names; NotALedger or fedray's InvalidInput when there is none."""
     from fedray.errors import InvalidInput
@@ -84,16 +69,32 @@ def find(text: str, runs: Path | None, keys: Path | None) -> Place:
     from ledger.errors import NotALedger
 
     if text.startswith(("http://", "https://")):
-        return Place(text.rstrip("/"), keys)
+        return Place(_address(text), keys)
     path = Path(text)
     if path.is_dir() and not (path / "run.json").exists():
         return Place(path, keys or _run_keys(path.absolute().parent))
     if path.is_file() or (not path.exists() and (path.is_absolute() or len(path.parts) > 1)):
         raise NotALedger(f"{text} is no ledger: it is no folder; name a ledger's folder, a run, or 'latest'.")
-    run = RunFolder.find(runs_folder(runs), text)
+    try:
+        run = RunFolder.find(runs_folder(runs), text)
+    except InvalidInput as error:
+        raise InvalidInput(f"There is no ledger's folder {text!r}, and {error}") from None
     if not run.ledger.exists():
         raise InvalidInput(f"Run {run.path.name} kept no ledger; train with -c ledger.enabled=true to have one.")
     return Place(run.ledger, keys or _run_keys(run.path))
+
+
+def _address(text: str) -> str:
+    """A served log's address, without the slash at its end; Refused when it names no host."""
+    from ledger.errors import Refused
+
+    try:
+        host = urlsplit(text).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise Refused(f"{text!r} is no address; write it like http://127.0.0.1:8000")
+    return text.rstrip("/")
 
 
 def _run_keys(run: Path) -> Path | None:
@@ -101,9 +102,12 @@ def _run_keys(run: Path) -> Path | None:
 
 
 def new_key_file(text: str, keys: Path | None) -> Path:
-    """Where a key of this name, or path, is to be."""
+    """Where a key of this name, or path, is to be; Refused for an empty one."""
+    from ledger.errors import Refused
     from ledger.keyring import KeyRing
 
+    if not text.strip():
+        raise Refused("a key's name is empty; give a name, or a path.")
     is_path = text.startswith(("./", "../", "/", "~")) or text.endswith(".key")
     return Path(text).expanduser() if is_path else KeyRing(keys).folder / f"{quote(text, safe='')}.key"
 
@@ -132,19 +136,6 @@ def load_key(text: str, keys: Path | None) -> "SigningKey":
     if not path.exists():
         raise Refused(f"there is no key {text!r} ({path} does not exist); make one: fedray ledger key new {text}")
     return SigningKey.load(path)
-
-
-def trusted(logs: tuple[str, ...], policy: Path | None) -> "Policy | None":
-    """The policy that --policy and --log give; None when neither does."""
-    from ledger.errors import Refused
-    from ledger.policy import Policy
-    from ledger.vkey import VerifierKey
-
-    if logs and policy:
-        raise Refused("--log and --policy both say whom to trust; give one of them.")
-    if policy:
-        return Policy.parse(content(policy))
-    return Policy(tuple(map(VerifierKey.parse, logs))) if logs else None
 
 
 def content(path: Path) -> bytes:

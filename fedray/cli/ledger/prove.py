@@ -6,7 +6,7 @@ import click
 
 from fedray.cli.ledger.output import json_flag, print_json
 from fedray.cli.ledger.places import File, Place, ledger_argument
-from fedray.cli.ledger.reading import as_damage, entry, newest, reader
+from fedray.cli.ledger.reading import as_damage, entry, tree
 
 
 @click.command()
@@ -20,24 +20,20 @@ from fedray.cli.ledger.reading import as_damage, entry, newest, reader
 def command(place: Place, index: int, out: Path | None, entry_file: Path | None, as_json: bool) -> None:
     """Prove that entry INDEX is in the log: its path to the newest signed checkpoint, as a c2sp.org/tlog-proof@v1."""
     from ledger.fs import DISK
-    from ledger.proofs import inclusion_path
     from ledger.receipt import Receipt
-    from ledger.tiles import TileHashes
 
-    checkpoint, signed = newest(place)
-    _check_index(index, checkpoint.size, checkpoint.origin)
-    read = reader(place)
+    log = tree(place)
+    _check_index(index, log.size, log.origin)
     with as_damage("log/tile"):
-        path = inclusion_path(TileHashes(checkpoint.size, read).hash_at, index, checkpoint.size)
-    receipt = Receipt(index, tuple(path), signed).format()
+        receipt = Receipt(index, log.inclusion_path(index, log.size), log.signed).format()
     if entry_file:
-        DISK.replace(entry_file, entry(place, index, checkpoint.size))
+        DISK.replace(entry_file, entry(place, index, log.size))
     if out:
         DISK.replace(out, receipt)
     if as_json:
-        print_json({"index": index, "origin": checkpoint.origin, "size": checkpoint.size, "receipt": receipt.decode()})
+        print_json({"index": index, "origin": log.origin, "size": log.size, "receipt": receipt.decode()})
     elif out:
-        click.echo(f"Wrote the receipt of entry {index} of {checkpoint.origin} to {out}.")
+        click.echo(f"Wrote the receipt of entry {index} of {log.origin} to {out}.")
         click.echo(f"To check it: fedray ledger receipt verify {out} {entry_file or 'ENTRY'} --log VKEY")
         click.echo(f"The log's key, VKEY: fedray ledger key of {place}")
     else:

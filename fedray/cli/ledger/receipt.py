@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from fedray.cli.ledger.output import count, facts, head_of, print_json, verdict
-from fedray.cli.ledger.places import GivenFile, content, key_or_policy, trusted
+from fedray.cli.ledger.places import GivenFile, content
+from fedray.cli.ledger.trust import key_or_policy, trusted
 from fedray.cli.options import format_option, wants_json
 
 

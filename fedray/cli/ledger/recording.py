@@ -1,5 +1,6 @@
 """Recording what somebody signs: into the ledger on this machine, or as a line to send to its operator."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
     from ledger.log import Log
+    from ledger.note import Signature
     from ledger.receipt import Receipt
     from ledger.state import State
     from ledger.statements import Statement
@@ -86,6 +88,21 @@ def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipt
     if not as_json and recorded:
         head = log.head()
         click.echo(f"{log.origin} has {count(head.size, 'entry')} now, root {head.root.hex()}")
+
+
+def add_cosignatures(place: Place, size: int, lines: Sequence["Signature"]) -> None:
+    """Put verified cosignatures under a published checkpoint; LedgerIOError while another process writes."""
+    from ledger.folder import LedgerFolder
+    from ledger.fs import DISK, lock
+    from ledger.publish import Publisher
+
+    folder = LedgerFolder(place.folder)
+    folder.check_exists()
+    held = lock(folder.journal)
+    try:
+        Publisher(folder, DISK).cosign(size, lines)
+    finally:
+        os.close(held)
 
 
 def _tell(index: int, statement: "Statement", receipt: "Receipt | None", as_json: bool) -> None:

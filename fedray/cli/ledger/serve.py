@@ -15,10 +15,10 @@ def command(place: Place, host: str, port: int) -> None:
     Prints the address, which show, verify, prove and cosign take as LEDGER.
     """
     from fedray.cli.ledger.log_server import LogServer
-    from fedray.cli.ledger.reading import newest
+    from fedray.cli.ledger.reading import tree
     from ledger.fs import reported
 
-    newest(place)
+    tree(place)
     with reported(f"listening on {host} port {port}"):
         server = LogServer(place.folder, host, port)
     with server:

@@ -63,4 +63,4 @@ def _summary(rows: list["Row"], by: str, as_json: bool) -> None:
         for line in lines:
             print_json(line)
     else:
-        row_tables.print_lines(lines)
+        row_tables.print_lines(lines, by)

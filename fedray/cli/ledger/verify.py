@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fedray.cli.ledger.output import count, facts, print_json, sentence, verdict
-from fedray.cli.ledger.places import GivenFile, Place, content, ledger_argument, trust_options, trusted
+from fedray.cli.ledger.places import GivenFile, Place, content, ledger_argument
+from fedray.cli.ledger.trust import trust_options, trusted
 from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
     from ledger.errors import LedgerError
     from ledger.report import Report
-
-WORDS = {0: "good", 1: "TAMPERED", 3: "ROLLED BACK, FORKED OR UNWITNESSED"}
-"""What each exit code of a verification means."""
 
 
 @click.command()
@@ -65,10 +63,7 @@ def report_facts(report: "Report") -> dict[str, Any]:
 
 def print_report(report: "Report") -> None:
     """The verdict, what is bad first, the head, and what was not ruled out."""
-    verdict(
-        report.ok,
-        f"{WORDS.get(report.exit_code, 'BAD')}: {report.origin or 'no log that can be read'}, {count(report.size, 'entry')}",
-    )
+    print_verdict(report.exit_code, report)
     for number, problem in enumerate(report.problems):
         sentence("first" if number == 0 else "then", str(problem), "red")
     told = {"root": report.root} if report.root else {}
@@ -82,6 +77,13 @@ def print_report(report: "Report") -> None:
         sentence("note", note)
     for text in report.not_ruled_out:
         sentence("not ruled out", text, "yellow")
+
+
+def print_verdict(exit_code: int, report: "Report") -> None:
+    """Good or not, and of which log."""
+    words = {0: "good", 1: "TAMPERED", 3: "ROLLED BACK, FORKED OR UNWITNESSED"}
+    log = report.origin or "no log that can be read"
+    verdict(exit_code == 0, f"{words.get(exit_code, 'BAD')}: {log}, {count(report.size, 'entry')}")
 
 
 def problem_facts(problem: "LedgerError") -> dict[str, Any]:

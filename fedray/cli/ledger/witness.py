@@ -19,14 +19,17 @@ from fedray.cli.ledger.places import (
     keys_option,
     ledger_argument,
     load_key,
-    trust_options,
-    trusted,
 )
-from fedray.cli.ledger.reading import consistency, newest, operator_keys, replay
+from fedray.cli.ledger.reading import head, operator_keys, replay, tree
+from fedray.cli.ledger.recording import add_cosignatures
+from fedray.cli.ledger.trust import trust_options, trusted
 from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
-    from ledger.note import Signature
+    from ledger.cosignature import Cosigner
+    from ledger.note import Signature, VerifierKey
+    from ledger.published import PublishedTree
+    from ledger.witness.cosigner import Consistency
 
 _name = click.option("--name", metavar="NAME", help="The witness's name [default: the key's].")
 _memory = click.option("--memory", type=File, help="Where the last heads are remembered [default: beside the key].")
@@ -54,28 +57,21 @@ def cosign(
     The cosignature is added to the checkpoint, or, with --sign-only and for a served log, printed. Without --policy or
     --log, the operator keys that the log itself names are believed.
     """
-    from ledger.cosignature import Cosigner
     from ledger.note import format_signature
-    from ledger.witness.cosigner import Participants
-    from ledger.witness.memory import Memory
 
-    checkpoint, data = newest(place)
+    log = tree(place)
     trust = trusted(logs, policy)
-    known = trust.logs if trust else operator_keys(replay(place))
-    cosigner = Cosigner(name or key_name(key_file(key, place.keys)), load_key(key, place.keys))
-    memories = memory or key_file(key, place.keys).with_suffix(".memory")
-    said = Participants(Memory(memories), known).cosign(data, [cosigner], consistency(place, checkpoint.size))
-    line = said[cosigner.vkey.name]
+    cosigner = _cosigner(key, place.keys, name)
+    memory = memory or key_file(key, place.keys).with_suffix(".memory")
+    line = _cosigned(log, cosigner, trust.logs if trust else operator_keys(replay(place)), memory)
     added = not sign_only and isinstance(place.where, Path)
     if added:
-        add_cosignatures(place, checkpoint.size, [line])
+        add_cosignatures(place, log.size, [line])
     if as_json:
         text = format_signature(line).decode()
-        print_json({**head_of(checkpoint), "witness": str(cosigner.vkey), "cosignature": text, "added": added})
+        print_json({**head_of(head(log.signed)), "witness": str(cosigner.vkey), "cosignature": text, "added": added})
     elif added:
-        click.echo(
-            f"{cosigner.vkey.name} cosigned {checkpoint.origin} at size {checkpoint.size}, root {checkpoint.root.hex()}"
-        )
+        click.echo(f"{cosigner.vkey.name} cosigned {log.origin} at size {log.size}, root {log.root_at(log.size).hex()}")
     else:
         click.echo(format_signature(line), nl=False)
 
@@ -95,8 +91,9 @@ def feed(place: Place, policy: Path, timeout: float, output: str) -> None:
     from ledger.witness.feeder import feed, peers
 
     trust = Policy.parse(content(policy))
-    checkpoint, data = newest(place)
-    fed = feed(data, consistency(place, checkpoint.size), peers(trust), timeout)
+    log = tree(place)
+    checkpoint, data = head(log.signed), log.signed
+    fed = feed(data, _consistency(log), peers(trust), timeout)
     if fed.signatures:
         add_cosignatures(place, checkpoint.size, fed.signatures)
     signed = [line.name for line in fed.signatures]
@@ -127,7 +124,6 @@ def serve(
 
     Prints the line `witness NAME VKEY URL` for the policies of others.
     """
-    from ledger.cosignature import Cosigner
     from ledger.errors import Refused
     from ledger.witness.cosigner import Witness
     from ledger.witness.memory import Memory
@@ -136,24 +132,24 @@ def serve(
     trust = trusted(logs, policy)
     if trust is None:
         raise Refused("a witness needs to know its logs; give their keys with --log, or a policy with --policy.")
-    path = key_file(key, keys)
-    cosigner = Cosigner(name or key_name(path), load_key(key, keys))
-    witness = Witness(cosigner, Memory(memory or path.with_suffix(".memory")), trust.logs)
+    remembered = Memory(memory or key_file(key, keys).with_suffix(".memory"))
+    witness = Witness(_cosigner(key, keys, name), remembered, trust.logs)
     asyncio.run(answer(witness, host, port, prefix))
 
 
-def add_cosignatures(place: Place, size: int, lines: Sequence["Signature"]) -> None:
-    """Put verified cosignatures under a published checkpoint; LedgerIOError while another process writes."""
-    import os
+def _cosigner(key: str, keys: Path | None, name: str | None) -> "Cosigner":
+    from ledger.cosignature import Cosigner
 
-    from ledger.folder import LedgerFolder
-    from ledger.fs import DISK, lock
-    from ledger.publish import Publisher
+    return Cosigner(name or key_name(key_file(key, keys)), load_key(key, keys))
 
-    folder = LedgerFolder(place.folder)
-    folder.check_exists()
-    held = lock(folder.journal)
-    try:
-        Publisher(folder, DISK).cosign(size, lines)
-    finally:
-        os.close(held)
+
+def _cosigned(log: "PublishedTree", cosigner: "Cosigner", known: Sequence["VerifierKey"], memory: Path) -> "Signature":
+    from ledger.witness.cosigner import Participants
+    from ledger.witness.memory import Memory
+
+    return Participants(Memory(memory), known).cosign(log.signed, [cosigner], _consistency(log))[cosigner.vkey.name]
+
+
+def _consistency(log: "PublishedTree") -> "Consistency":
+    """From an older size to the proof that the newest checkpoint continues that one."""
+    return lambda old: log.consistency_path(old, log.size)

@@ -1,0 +1,121 @@
+"""Verifying only what is new since a head that is trusted: a few files, however long the log is.
+
+The trusted head vouches for the tree before it. That the log goes on from there the new entries show by themselves:
+appended to the old tree's right edge (RFC 9162, 2.1.2) they must make the new root, so no other proof is needed.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from ledger.errors import LedgerError, NoQuorum, Refused, RolledBack, Tampered
+from ledger.merkle import HASH_BYTES, CompactRange
+from ledger.note import check_note
+from ledger.policy import Policy
+from ledger.published import PublishedTree
+from ledger.report import Report
+from ledger.source import Source, open_source
+from ledger.tiles import TILE_WIDTH, Tile
+from ledger.verify_bundles import Found, Job, check_bundle
+from ledger.verify_gaps import Seen, cosignatures, gaps
+from ledger.verify_heads import Remembered, reason
+
+
+def verify_new(path: str | Path, policy: Policy, since: bytes, *, fast: bool = False) -> Report:
+    """Verify what a ledger's folder or a log's address holds behind `since`, a signed checkpoint or a receipt.
+
+    The tree, the newest checkpoint by the policy, and of the new entries bytes, links, times and, unless `fast`,
+    signatures; the rules need every entry and are left to `verify_dir`. The report counts what was read. Raises
+    NotALedger, LedgerIOError, and Refused for a `since` that is no head of this log.
+    """
+    trusted = Remembered.read("the head you gave", since)
+    source, _ = open_source(path)
+    try:
+        return _News(source, PublishedTree(source), policy, trusted, fast).report()
+    except Tampered as problem:
+        return Report(problems=(problem,))
+
+
+class _News:
+    def __init__(self, source: Source, tree: PublishedTree, policy: Policy, since: Remembered, fast: bool) -> None:
+        self._source, self._tree, self._policy, self._since, self._fast = source, tree, policy, since, fast
+        self._newest = Remembered.read("log/checkpoint", tree.signed)
+        self._kinds: Counter[str] = Counter()
+        self._speakers: set[str] = set()
+        self._problems: list[LedgerError] = []
+        self._has_quorum = False
+        if since.checkpoint.origin != tree.origin:
+            raise Refused(f"{since.name} is of {since.checkpoint.origin}, not of {tree.origin}; give one of this log.")
+
+    def report(self) -> Report:
+        try:
+            self._check_policy()
+            self._check_tree()
+        except (Tampered, RolledBack) as problem:
+            self._problems.append(problem)
+        newest, old = self._newest, self._since.checkpoint.size
+        seen = Seen(newest, [self._since], self._policy, self._has_quorum, self._fast, foreign=False, listed=True)
+        trusted = f"anything in the first {old} entries, and all that the rules forbid: the head you gave was trusted"
+        return Report(
+            origin=newest.checkpoint.origin,
+            size=newest.checkpoint.size,
+            root=newest.checkpoint.root.hex(),
+            kinds=dict(sorted(self._kinds.items())),
+            participants=len(self._speakers),
+            checkpoints=1,
+            cosigned=len(cosignatures(newest.note, self._policy)),
+            problems=tuple(self._problems),
+            not_ruled_out=(trusted, *gaps(seen)),
+        )
+
+    def _check_policy(self) -> None:
+        try:
+            self._policy.check(self._newest.note)
+            self._has_quorum = True
+        except NoQuorum as problem:
+            self._problems.append(problem)
+        except Refused as error:
+            raise Tampered(self._newest.name, reason(error)) from error
+
+    def _check_tree(self) -> None:
+        old, new = self._since.checkpoint, self._newest.checkpoint
+        if old.size > new.size:
+            raise self._since.behind(new.size)
+        growing = self._tree.range_at(old.size // TILE_WIDTH * TILE_WIDTH)
+        before: Found | None = None
+        for index in range(old.size // TILE_WIDTH, (new.size + TILE_WIDTH - 1) // TILE_WIDTH):
+            before = self._check_bundle(index, growing, before)
+        self._check_old(growing)
+        if growing.root() != new.root:
+            raise Tampered(self._newest.name, "its root is not that of the entries")
+
+    def _check_bundle(self, index: int, growing: CompactRange, before: Found | None) -> Found:
+        new = self._newest.checkpoint
+        width = min(TILE_WIDTH, new.size - index * TILE_WIDTH)
+        files = (Tile(None, index, width), Tile(0, index, width))
+        found = check_bundle(self._source, Job(new.origin, index, width, files, thorough=not self._fast))
+        if (
+            before
+            and found.prev
+            and (found.prev != before.leaves[-HASH_BYTES:].hex() or found.times[0] < before.times[1])
+        ):
+            raise Tampered(f"entry {index * TILE_WIDTH}", "its link or its time does not fit the entry before it")
+        if found.problem:
+            raise found.problem
+        for start in range(0, len(found.leaves), HASH_BYTES):
+            self._check_old(growing)
+            growing.append(found.leaves[start : start + HASH_BYTES])
+        self._kinds += found.kinds
+        self._speakers |= found.speakers
+        return found
+
+    def _check_old(self, growing: CompactRange) -> None:
+        """When the tree has grown to the trusted head's size, it must be that head's tree."""
+        old = self._since.checkpoint
+        if growing.size == old.size and growing.root() != old.root:
+            raise self._since.rewritten(self._is_signed())
+
+    def _is_signed(self) -> bool:
+        try:
+            return bool(check_note(self._since.note, self._policy.logs))
+        except Refused:
+            return False

@@ -1,0 +1,113 @@
+"""What is new since a trusted head is verified from a few files, and no other beginning passes for the trusted one."""
+
+import pytest
+from forged_ledger import Forge, chain
+from ledger_story import LOG, OPERATOR, SigningKey, genesis, register_account
+from merkle_reference import inclusion
+
+from ledger import NotALedger, Policy, Refused
+from ledger.receipt import Receipt
+from ledger.source import FolderSource
+from ledger.statements import Statement
+from ledger.verify_new import verify_new
+from ledger.vkey import ED25519, VerifierKey
+
+VKEY = VerifierKey(LOG, ED25519, bytes.fromhex(OPERATOR.who.removeprefix("ed25519:")))
+TRUST = Policy.of_log(VKEY)
+
+
+def _register(number: int) -> Statement:
+    return register_account(SigningKey.derive(b"r" * 32, str(number)), f"registered-{number}")
+
+
+MAIN = Forge(chain([genesis(), *map(_register, range(1400))]))
+SIZE = 1401
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return MAIN.write(tmp_path / "ledger")
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 1024, 1145, 1280, 1400, SIZE])
+def test_what_follows_a_trusted_head_is_good(ledger, size):
+    report = verify_new(ledger, TRUST, MAIN.checkpoint(size))
+    assert (report.problems, report.size, report.root) == ((), SIZE, MAIN.root(SIZE).hex())
+    assert any(f"the first {size} entries" in gap for gap in report.not_ruled_out)
+
+
+def test_a_receipt_is_a_trusted_head_too(ledger):
+    receipt = Receipt(7, tuple(inclusion(7, MAIN.leaves[:1300])), MAIN.checkpoint(1300)).format()
+    assert verify_new(ledger, TRUST, receipt).problems == ()
+
+
+def test_few_files_are_read(ledger, monkeypatch):
+    names: list[str] = []
+    read = FolderSource.read
+
+    def counting(self: FolderSource, name: str) -> bytes | None:
+        names.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(FolderSource, "read", counting)
+    verify_new(ledger, TRUST, MAIN.checkpoint(SIZE - 256))
+    assert len(names) == len(set(names)) <= 8
+
+
+@pytest.mark.parametrize("changed", [3, 1100, 1144, 1145, 1146, 1300, 1400])
+def test_a_rewritten_ledger_does_not_follow_from_the_trusted_head(tmp_path, changed):
+    statements = [genesis(), *map(_register, range(1400))]
+    statements[changed] = _register(9999)
+    path = Forge(chain(statements)).write(tmp_path / "forged")
+    report = verify_new(path, TRUST, MAIN.checkpoint(1145))
+    assert report.exit_code == (3 if changed < 1145 else 0)
+
+
+def test_a_truncated_ledger_is_rolled_back(tmp_path):
+    path = Forge(MAIN.entries[:1000]).write(tmp_path / "forged")
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145)).exit_code == 3
+
+
+def test_a_new_entry_signed_by_somebody_else_is_found(tmp_path):
+    statements = [genesis(), *map(_register, range(1400))]
+    statements[1390] = Statement(statements[1390].body, statements[1389].signature)
+    path = Forge(chain(statements)).write(tmp_path / "forged")
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145)).exit_code == 1
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145), fast=True).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint", "tile/0/004", "tile/0/005.p/121", "tile/entries/004", "tile/entries/005.p/121"]
+)
+def test_a_damaged_file_that_is_needed_is_found(ledger, name):
+    path = ledger / "log" / name
+    data = path.read_bytes()
+    path.write_bytes(data[:-8] + bytes([data[-8] ^ 1]) + data[-7:])
+    assert verify_new(ledger, TRUST, MAIN.checkpoint(1145)).exit_code == 1
+    path.unlink()
+    if name != "checkpoint":
+        assert verify_new(ledger, TRUST, MAIN.checkpoint(1145)).exit_code == 1
+    else:
+        with pytest.raises(NotALedger):
+            verify_new(ledger, TRUST, MAIN.checkpoint(1145))
+
+
+def test_another_operators_checkpoint_is_not_believed(tmp_path):
+    thief = SigningKey.from_seed(b"t" * 32)
+    path = Forge(MAIN.entries, signers={0: (thief,)}).write(tmp_path / "forged")
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145)).exit_code == 1
+
+
+def test_a_head_of_another_log_is_refused(ledger):
+    other = Forge(MAIN.entries[:5], origin="example.org/other").checkpoint(5)
+    for since in (other, b"", b"x\n"):
+        with pytest.raises(Refused):
+            verify_new(ledger, TRUST, since)
+
+
+def test_links_are_checked_across_bundles(tmp_path):
+    before, field, after = MAIN.entries[1280].partition(b'"prev":"')
+    forged = [*MAIN.entries[:1280], before + field + b"0" * 64 + after[64:], *MAIN.entries[1281:]]
+    report = verify_new(Forge(forged).write(tmp_path / "forged"), TRUST, MAIN.checkpoint(1145))
+    assert report.exit_code == 1
+    assert "entry 1280" in str(report.problems[0])
