@@ -4,24 +4,20 @@ All that needs no other bundle: bytes are canonical, entries numbered and linked
 good, and the files of the bundle and of its tile of hashes say the same. What depends on order is left to the caller.
 """
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from ledger.canonical import Value, decode
-from ledger.entry import first_prev, split_entry
+from ledger.canonical import Value
+from ledger.entry import first_prev
 from ledger.errors import Refused, Tampered
 from ledger.merkle import HASH_BYTES, leaf_hash, node_hash
-from ledger.schemas import SCHEMAS, check_body
 from ledger.source import Source
-from ledger.state.quorum import check_cosignatures
-from ledger.statements import check_spelled
 from ledger.tiles import TILE_WIDTH, Tile, bundle_path, decode_bundle, encode_bundle
+from ledger.verify_entries import check_entry
+from ledger.verify_files import compare
 
 Bodies = list[dict[str, Value]]
-_READ_HERE = frozenset({"genesis", "operator.rotate", "round.close"})
 
 
 @dataclass(frozen=True)
@@ -119,39 +115,14 @@ def _check_entries(job: Job, entries: Sequence[bytes], leaves: Sequence[bytes], 
     link, last = (first_prev(job.origin) if first == 0 else ""), 0
     for number, (data, leaf) in enumerate(zip(entries, leaves, strict=True), first):
         try:
-            seq, prev, ts, spelled, signature = split_entry(data)
-            body = decode(spelled)
-            if seq != number or (link and prev != link) or ts < last:
-                raise _misplaced(seq == number, ts >= last)
-            _check_statement(job, body, spelled, signature)
+            prev, ts, body = check_entry(data, number, link, last, job.origin, signatures=job.thorough)
         except Refused as error:
             raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
         if number == first:
             found.prev, found.times = prev, (ts, ts)
         link, last = leaf.hex(), ts
-        found.bodies.append(body)  # type: ignore[arg-type]  # split_entry has seen its braces
+        found.bodies.append(body)
     found.times = (found.times[0], last)
-
-
-def _misplaced(numbered: bool, later: bool) -> Refused:
-    if not numbered:
-        return Refused("its seq is not its place in the log")
-    if later:
-        return Refused("its link, prev, is not the hash of the entry before it")
-    return Refused("its time is before that of the entry before it")
-
-
-def _check_statement(job: Job, body: Any, spelled: bytes, signature: bytes) -> None:
-    """What can be said of a statement by itself; its fields are left to the state where there is one."""
-    kind = body.get("kind")
-    if type(kind) is not str or kind not in SCHEMAS or kind in _READ_HERE:
-        check_body(body)
-    if body.get("log") != job.origin:
-        raise Refused(f"its statement is for the log {body.get('log')!r:.100}")
-    if job.thorough:
-        check_spelled(body, spelled, base64.b64decode(signature))
-        if kind == "round.close":
-            check_cosignatures(body)
 
 
 def _sum_up(found: Found, *, keep: bool) -> None:
@@ -175,21 +146,3 @@ def _check_files(source: Source, job: Job, raw: bytes, entries: Sequence[bytes],
         width = min(tile.width, job.width)
         end = sum(2 + len(entry) for entry in entries[:width]) if tile.level is None else width * HASH_BYTES
         compare(source, tile, (raw if tile.level is None else leaves)[:end], beyond=tile.width > job.width)
-
-
-def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:
-    """Return when the tile's file holds what is expected; Tampered otherwise.
-
-    One that reaches `beyond` the checkpoint may be half written, so it need only not differ. A missing partial tile is
-    no loss when the full one is there, which may have replaced it while we read.
-    """
-    data = source.read(tile.path)
-    if data is None and tile.width < TILE_WIDTH:
-        data = source.read(Tile(tile.level, tile.index).path)
-        data = data and data[: len(expected)]
-    if data is None:
-        raise Tampered(f"log/{tile.path}", "the file is missing")
-    if beyond:
-        data, expected = data[: len(expected)], expected[: len(data)]
-    if data != expected:
-        raise Tampered(f"log/{tile.path}", "it is not what the entries make it")

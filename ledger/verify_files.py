@@ -8,7 +8,6 @@ from contextlib import suppress
 from ledger.errors import Refused, Tampered
 from ledger.source import Source
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, parse_tile_path, tiles_of
-from ledger.verify_bundles import compare
 from ledger.verify_tree import Tree
 
 _LEFTOVER = re.compile(r"(.*/)?\.[^/]+\.[a-z0-9_]{8}")  # as tempfile names them
@@ -69,3 +68,21 @@ class Files:
 def is_leftover(name: str) -> bool:
     """Whether a file below log/ is what a crash leaves of one that was being written."""
     return _LEFTOVER.fullmatch(name) is not None
+
+
+def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:
+    """Return when the tile's file holds what is expected; Tampered otherwise.
+
+    One that reaches `beyond` the checkpoint may be half written, so it need only not differ. A missing partial tile is
+    no loss when the full one is there, which may have replaced it while we read.
+    """
+    data = source.read(tile.path)
+    if data is None and tile.width < TILE_WIDTH:
+        data = source.read(Tile(tile.level, tile.index).path)
+        data = data and data[: len(expected)]
+    if data is None:
+        raise Tampered(f"log/{tile.path}", "the file is missing")
+    if beyond:
+        data, expected = data[: len(expected)], expected[: len(data)]
+    if data != expected:
+        raise Tampered(f"log/{tile.path}", "it is not what the entries make it")

@@ -109,17 +109,21 @@ class Verification:
 
     def _report(self, bad: tuple[LedgerError, ...]) -> Report:
         newest, heads, files, options = self._newest, self._heads, self._files, self._options
-        if newest is None or heads is None or files is None:
+        if newest is None:
             return Report(problems=bad)
-        seen = Seen(newest, heads.agreed, options.policy, heads.has_quorum, options.fast, options.foreign, files.listed)
+        origin, size, root = newest.checkpoint.origin, newest.checkpoint.size, newest.checkpoint.root.hex()
+        if heads is None or files is None:
+            return Report(origin, size, root, problems=bad)
+        pinned, policy = heads.agreed, options.policy
+        seen = Seen(newest, pinned, policy, heads.has_quorum, options.fast, options.foreign, files.listed)
         return Report(
-            origin=newest.checkpoint.origin,
-            size=newest.checkpoint.size,
-            root=newest.checkpoint.root.hex(),
+            origin,
+            size,
+            root,
             kinds=dict(sorted(self.replay.kinds.items())),
             participants=len(self.replay.speakers) if options.fast else len(self.replay.state.accounts),
             checkpoints=heads.count,
-            cosigned=len(cosignatures(newest.note, options.policy)) if options.policy else 0,
+            cosigned=len(cosignatures(newest.note, policy)) if policy else 0,
             problems=(*bad, *heads.problems),
             not_ruled_out=tuple(gaps(seen)),
             notes=(*heads.notes, *files.notes()),

@@ -5,25 +5,22 @@ It listens on this machine only unless told otherwise: put a proxy that speaks T
 
 import asyncio
 import logging
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 
 from aiohttp import web
 
 from ledger.errors import LedgerIOError, Refused
-from ledger.fs import reported
 from ledger.note import format_signature
+from ledger.serving import until_stopped
 from ledger.witness.cosigner import Witness
 from ledger.witness.rule import CONFLICT, Declined, parse_request
 
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_S = 10.0  # how long a request may take to arrive
-IDLE_S = 30.0  # how long a connection may say nothing
-CLOSE_S = 5.0  # how long requests in progress may take once the server is told to end
 SIZE_TYPE = "text/x.tlog.size"
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -100,44 +97,9 @@ async def serve(
 
     `ready` (default: print) gets the line `witness <name> <vkey> <url>`, as it goes into a policy (C2SP tlog-policy).
     """
-    runner = web.AppRunner(
-        application(witness, prefix),
-        access_log=None,
-        auto_decompress=False,  # a compressed request is no request, so it cannot be a bomb either
-        keepalive_timeout=IDLE_S,
-        lingering_time=1.0,
-        shutdown_timeout=CLOSE_S,
-    )
-    with _stopped_by_signal() as stop:
-        try:
-            await runner.setup()
-            with reported(f"listening on {host} port {port}"):
-                await web.TCPSite(runner, host, port).start()
-            line = f"witness {witness.vkey.name} {witness.vkey} {_url(runner.addresses[0])}{prefix}"
-            print(line, flush=True) if ready is None else ready(line)
-            await stop.wait()
-        finally:
-            await runner.cleanup()
-
-
-@contextmanager
-def _stopped_by_signal() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set; outside the main thread neither can be caught."""
-    stop, loop, caught = asyncio.Event(), asyncio.get_running_loop(), []
-    with suppress(RuntimeError, ValueError):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-            caught.append(number)
-    try:
-        yield stop
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
-
-
-def _url(address: tuple[str, int]) -> str:
-    host, port = address[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    line = f"witness {witness.vkey.name} {witness.vkey} "
+    say = partial(print, flush=True) if ready is None else ready
+    await until_stopped(application(witness, prefix), host, port, lambda url: say(f"{line}{url}{prefix}"))
 
 
 def _text(status: int, reason: str) -> web.Response:

@@ -25,6 +25,7 @@ from ledger.receipt import Receipt
 from ledger.source import open_source
 from ledger.state import State
 from ledger.statements import Statement, sign
+from ledger.tiles import decode_bundle
 from ledger.verify import verify_dir
 from ledger.verify_log import Options, Verification
 from ledger.vkey import ED25519, VerifierKey
@@ -270,3 +271,22 @@ def test_the_state_it_comes_to_is_the_one_the_statements_make(tmp_path, nobody):
     for statement in told(2):
         expected.apply(statement.body)
     assert verification.replay.state.root() == expected.root()
+
+
+def test_a_log_that_was_handed_over_is_good_and_old_receipts_hold_under_both_keys(tmp_path):
+    new = SigningKey.from_seed(b"n" * 32)
+    with Log.create(tmp_path / "ledger", LOG, OPERATOR, keys=tmp_path / "keys") as log:
+        log.append_now(*beginning())
+        (receipt,) = log.append_now(register_account(USERS[2], "user-2"))
+        log.rotate(new)
+        log.append_now(sign(new, "run.open", LOG, run="next", recipe="0" * 64, created_by="x", staleness=0))
+        log.publish().result()
+    entries = decode_bundle((tmp_path / "ledger/log/tile/entries/000.p/13").read_bytes())
+    policy = Policy((VKEY, VerifierKey(LOG, ED25519, bytes.fromhex(new.who.removeprefix("ed25519:")))))
+    report = verify_dir(tmp_path / "ledger", policy, receipt.format(), keys=tmp_path / "keys")
+    assert (report.problems, report.size) == ((), 13)
+    assert receipt.verify(policy, entries[10]).size == 11
+    with pytest.raises(Refused):
+        receipt.verify(policy, entries[11])
+    with pytest.raises(Refused):
+        Log.open(tmp_path / "ledger", OPERATOR, keys=tmp_path / "keys")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ledger import serving
 from ledger.cosignature import Cosigner
 from ledger.keys import SigningKey
 from ledger.note import VerifierKey
@@ -55,7 +56,7 @@ def key_of(name):
 
 def main(options):
     server.REQUEST_S = options.get("request_s", server.REQUEST_S)
-    server.IDLE_S = options.get("idle_s", server.IDLE_S)
+    serving.IDLE_S = options.get("idle_s", serving.IDLE_S)
     name = options["name"]
     logs = [VerifierKey.parse(text) for text in options["logs"]]
     witness = Witness(Cosigner(name, key_of(name)), Memory(options["memory"]), logs)

@@ -1,5 +1,7 @@
 """``fedray ledger serve``: the published log over HTTP, for whoever verifies, mirrors or witnesses it."""
 
+import asyncio
+
 import click
 
 from fedray.cli.ledger.places import Place, ledger_argument
@@ -14,13 +16,9 @@ def command(place: Place, host: str, port: int) -> None:
 
     Prints the address, which show, verify, prove and cosign take as LEDGER.
     """
-    from fedray.cli.ledger.log_server import LogServer
     from fedray.cli.ledger.reading import tree
-    from ledger.fs import reported
+    from ledger.log_server import serve
+    from ledger.source import open_source
 
     tree(place)
-    with reported(f"listening on {host} port {port}"):
-        server = LogServer(place.folder, host, port)
-    with server:
-        click.echo(server.url)
-        server.serve_forever()
+    asyncio.run(serve(open_source(place.folder)[0], host, port, click.echo))
