@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -144,6 +144,15 @@ class Disk:
         with reported(f"renaming {old} to {new.name}"):
             old.rename(new)
             self.sync_folder(new.parent)
+
+    def settle(self, folders: Iterable[Path]) -> None:
+        """Make durable the names in these folders, which a killed process may have left to the system to write.
+
+        Folders that are not there, or that we may not list, are passed over.
+        """
+        for folder in folders:
+            with reported(f"syncing the folder {folder}"), suppress(FileNotFoundError, PermissionError):
+                self.sync_folder(folder)
 
     def sync_folder(self, folder: Path) -> None:
         """A new name is durable only once its folder is."""

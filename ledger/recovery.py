@@ -49,6 +49,8 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     Raises RolledBack when the journal or the published log do not fit the signed head, Tampered for damaged files,
     Refused when the log has been handed over to another key.
     """
+    places = (folder.journal, folder.log, folder.path, ring.folder)
+    disk.settle(dict.fromkeys([*places, folder.path.absolute().parent, ring.folder.absolute().parent]))
     signed = _head(folder, ring, origin)
     head = open_checkpoint(signed, [NoteSigner(origin, key).vkey]).checkpoint
     published = _is_published(read(folder.checkpoint) or b"", head, NoteSigner(origin, key).vkey)
@@ -68,6 +70,7 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
             f"the {head.size} entries in {folder.path} are not those that the head in the key folder was signed over: "
             "this is a fork or a damaged copy; restore the ledger, or look at it with: fedray ledger verify"
         )
+    disk.settle({folder.log / above for name, _ in tiles for above in Path(name).parents})
     state = load_snapshot(folder.snapshot, origin, key.who, head.size)
     snapshot_size = state.size
     last_data = _replay(folder, state, first, kept)

@@ -60,7 +60,7 @@ def test_a_served_log_is_byte_for_byte_the_published_files_and_nothing_else(desk
         status, body, headers = get(url, "/checkpoint", "HEAD")
         assert (status, body) == (200, b"") and "no-cache" in headers["Cache-Control"]
         assert int(headers["Content-Length"]) == (desk.book / "log/checkpoint").stat().st_size
-        assert get(url, "/checkpoint", "POST")[0] == 501
+        assert get(url, "/checkpoint", "POST")[0] == 405
 
 
 def test_strangers_read_verify_prove_and_sign_at_a_distance(desk):

@@ -160,7 +160,9 @@ class Recorder:
             return None
         node = self.root
         for part in parts[:-1]:
-            node = node.now[part]
+            node = node.now.get(part)
+            if node is None:
+                return None  # the system will say that there is no such file
         return (node, parts[-1], node.now.get(parts[-1])) if parts else (None, "", self.root)
 
     def _open(self, real, path, flags, *more, **named):

@@ -522,3 +522,13 @@ def test_two_heads_that_both_are_remembered_are_both_looked_at(tmp_path):
     (tmp_path / "keys" / "example.org%2Frun-1.head").write_bytes(past.checkpoint(301))
     report = verify_dir(path, since=past.checkpoint(300), keys=tmp_path / "keys")
     assert len(report.problems) == 2
+
+
+def test_several_processes_find_the_same_first_problem(tmp_path, nobody):
+    statements = [genesis(), *map(_register, range(4000))]
+    statements[3333] = by_another(statements[3333])
+    statements[3999] = by_another(statements[3999])
+    path = Forge(chain(statements)).write(tmp_path / "forged")
+    one, two = (verify_dir(path, keys=nobody, jobs=jobs) for jobs in (1, 2))
+    assert [str(problem) for problem in one.problems] == [str(problem) for problem in two.problems]
+    assert one.problems[0].where == "entry 3333"

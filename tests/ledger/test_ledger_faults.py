@@ -156,4 +156,4 @@ def test_every_system_call_may_fail_and_the_next_one_too(fresh, whens):
             assert recorder.same_as_disk()
         check_after_faults(base, promised)
     assert number > 80
-    assert seen >= {"open", "pwrite", "fsync", "link", "unlink", "rmdir"}
+    assert seen >= {"open", "pwrite", "fsync", "link", "unlink", "rename"}
