@@ -26,7 +26,7 @@ from ledger.merkle import leaf_hash
 from ledger.note import NoteSigner, Signature
 from ledger.publish import Publisher
 from ledger.receipt import Receipt
-from ledger.recovery import origin_of, recover
+from ledger.recovery import Recovered, origin_of, recover
 from ledger.snapshot import save_snapshot
 from ledger.statements import check_signature, rotation_proof, sign
 from ledger.tiles import TILE_WIDTH
@@ -107,7 +107,8 @@ class Writer:
 
     def _hand_over(self, request: Request, new: SigningKey) -> None:
         self._require_working()
-        self._ring.save_next_key(self.origin, new)
+        with self._stopping():
+            self._ring.save_next_key(self.origin, new)
         self._next_key = new
         self._commit(self._sequence([request]))
         self._next_key = None
@@ -162,6 +163,14 @@ class Writer:
         self._prev = entry_hash(found.last_data) if found.last else first_prev(self.origin)
         self._key, self._snapshot_size = found.key, found.snapshot_size
         self._publisher = Publisher(self._folder, self._disk)
+        try:
+            self._catch_up(found)
+        except BaseException:
+            self._journal.close()
+            raise
+
+    def _catch_up(self, found: Recovered) -> None:
+        """Publish what was signed before a crash and has not been published."""
         self._publisher.write_tiles(found.tiles)
         shown = read(self._folder.checkpoint) if found.published else None  # it may have cosignatures
         self.published = found.checkpoint, shown or found.signed

@@ -98,6 +98,17 @@ def test_a_receipt_of_another_entry_or_without_the_policys_witness_proves_nothin
     assert desk.json("verify", desk.book, "--policy", policy)[0]["cosigned"] == 1
 
 
+def test_the_participants_a_ledger_names_are_a_policy_that_their_cosignatures_fulfil(trained):
+    policy = trained.file("policy", trained.good("policy", trained.book, "--quorum", "all"))
+    assert trained.fedray("verify", trained.book, "--policy", policy).exit_code == 3
+    trained.good("witness", "cosign", trained.book, "--key", "alice", "--name", "alice")
+    assert trained.fedray("verify", trained.book, "--policy", policy).exit_code == 3
+    trained.good("witness", "cosign", trained.book, "--key", "bob", "--name", "bob")
+    assert trained.json("verify", trained.book, "--policy", policy)[0]["cosigned"] == 2
+    for quorum in ("3", "0", "most"):
+        assert trained.fedray("policy", trained.book, "--quorum", quorum).exit_code == 2
+
+
 def test_what_is_stated_of_data_is_the_merkle_root_over_the_digests_of_its_files(desk):
     desk.begin()
     desk.key("alice")

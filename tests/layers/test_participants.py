@@ -263,7 +263,8 @@ def test_a_process_that_dies_while_it_answers_does_not_take_the_updates_with_it(
     people = book.participants()
     order = book.order(1, book.commit(people, 1, USERS))
     lost = people.reveal(order)
-    until(lambda: len(Unrevealed(book.access.memory).of_run(RUN)) == 2)
+    people.commit(CohortOrder(2, 0, (9,), digest("model 1")), 9, update(9, 2), 3)
+    until(lambda: 2 in {kept.round for kept in Unrevealed(book.access.memory).of_run(RUN)})  # and what it wrote before
     again = book.participants().reveal(order)
     assert [statement.body for statement in again.statements] == [statement.body for statement in lost.statements]
     check_cosigned(again, order.checkpoint, EVERYBODY)

@@ -22,7 +22,7 @@ class File:
         self.durable, self.waiting = self.after(lambda change: KEPT), []
 
     def after(self, fate):
-        """Its content when each change that is not durable meets its fate: lost, kept, or (kind, bytes that arrived)."""
+        """Its content when each change that is not durable meets its fate: lost, kept, or (kind, bytes arrived)."""
         data = self.durable
         for change in self.waiting:
             at, new = change
@@ -132,9 +132,9 @@ class Recorder:
 
         def call(*given, **named):
             with self._busy:
+                self._too_late = False
                 result = note(lambda: real(*given, **named), *given, **named)
                 if self._too_late:
-                    self._too_late = False
                     raise PowerCut(errno.EIO, "it is written, but the disk says otherwise")
                 return result
 

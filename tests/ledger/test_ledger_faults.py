@@ -1,4 +1,4 @@
-"""The disk refuses, at every single thing it is asked for: what was acknowledged stays, and reopening mends the rest."""
+"""The disk refuses, whatever it is asked for: what was acknowledged stays, and reopening mends the rest."""
 
 import itertools
 import os
@@ -7,14 +7,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from power_loss import Recorder, files, scan
+from power_loss import Recorder, build, files, scan
 from written_log import append, check_published, check_recovers, create, reopen, statement
 
 from ledger import LedgerIOError
-from ledger.fs import Disk
+from ledger.fs import DISK, Disk
 from ledger.verify import verify_dir
 
-METHODS = "make_folder create replace write_immutable append cut open remove remove_folder rename sync_folder".split()
+METHODS = ["make_folder", "create", "replace", "write_immutable", "append", "cut", "open", "settle", "sync_folder"]
+METHODS += ["remove", "remove_folder", "rename"]
 APPENDS = 4
 START = 254  # so that the appends fill a bundle, and begin the next
 
@@ -72,10 +73,10 @@ def fresh(memory):
     shutil.rmtree(made[-1])
 
 
-def write(base, promised, broken, disk=None):
-    """Open, append and close; whether all of it went well. Once something `broken()`, no append may go through."""
+def write(base, promised, broken, disk=DISK):
+    """Open, append and close; whether nothing was `broken`, a list that fills as the disk fails."""
     try:
-        log = reopen(base, disk=disk) if disk else reopen(base)
+        log = reopen(base, disk=disk)
     except LedgerIOError:
         return False
     try:
@@ -88,7 +89,7 @@ def write(base, promised, broken, disk=None):
         log.close()
     except LedgerIOError:
         return False
-    return not broken()
+    return not broken
 
 
 def check_it_has_stopped(log, base):
@@ -106,54 +107,70 @@ def check_after_faults(base, promised):
     check_recovers(base, promised, fast=True, least=START + len(promised))
 
 
+def slow(turn, number):
+    return pytest.param(slice(turn, None, number), marks=pytest.mark.slow)
+
+
+def parts(number):
+    """One test of so many takes every so-many-th failure; the first is quick enough for every day."""
+    return pytest.mark.parametrize("turn", [slice(0, None, number), *(slow(turn, number) for turn in range(1, number))])
+
+
+def numbers(turn):
+    return itertools.count(turn.start, turn.step)
+
+
+@parts(4)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_every_operation_of_the_disk_may_fail(fresh, when):
-    seen = set()
-    for number in itertools.count():
+def test_every_operation_of_the_disk_may_fail(fresh, when, turn):
+    for number in numbers(turn):
         base, promised, disk = fresh(), [], FailingDisk({number: when})
-        if write(base, promised, lambda: disk.failed, disk):
+        if write(base, promised, disk.failed, disk):
             break
-        assert disk.failed or number == 0
-        seen |= set(disk.failed)
+        assert disk.failed
         check_after_faults(base, promised)
-    assert seen >= {"append", "create", "replace", "write_immutable", "remove", "remove_folder", "open", "sync_folder"}
+    assert number > 50
 
 
-@pytest.mark.parametrize("first", ["before", "after"])
-@pytest.mark.parametrize("second", ["before", "after"])
-def test_reopening_may_fail_as_well(fresh, first, second):
-    for number in itertools.count():
+@parts(12)
+@pytest.mark.parametrize(("first", "second"), [("before", "after"), ("after", "before")])
+def test_reopening_may_fail_as_well(fresh, first, second, turn):
+    """Every day, only some of the second failures."""
+    for number in numbers(turn):
         base, promised, disk = fresh(), [], FailingDisk({number: first})
-        if write(base, promised, lambda: disk.failed, disk):
+        if write(base, promised, disk.failed, disk):
             break
         broken = files(scan(base))
-        for again in itertools.count():
+        for again in itertools.count(number % 12, 12) if turn.start == 0 else itertools.count():
             later, retry = list(promised), FailingDisk({again: second})
-            if write(base, later, lambda: retry.failed, retry):
+            if write(base, later, retry.failed, retry):
                 break
             check_after_faults(base, later)
             shutil.rmtree(base)
-            rebuild(broken, base)
-    assert number > 40
+            build(broken, base)
+    assert number > 50
 
 
-def rebuild(found, base):
-    from power_loss import build
-
-    build(found, base)
+WHENS = [("before",), ("after",), ("before", "before"), ("after", "before"), ("after", "after")]
 
 
-@pytest.mark.parametrize("whens", [("before",), ("after",), ("before", "before"), ("after", "before"), ("after", "after")])
-def test_every_system_call_may_fail_and_the_next_one_too(fresh, whens):
-    seen = set()
-    for number in itertools.count():
+@parts(12)
+@pytest.mark.parametrize("whens", WHENS, ids=" and ".join)
+def test_every_system_call_may_fail_and_the_next_one_too(fresh, whens, turn):
+    for number in numbers(turn):
         base, promised = fresh(), []
         with Recorder(base) as recorder:
             recorder.fails = {number + later: when for later, when in enumerate(whens)}
-            if write(base, promised, lambda: recorder.failed):
+            if write(base, promised, recorder.failed):
                 break
-            seen |= set(recorder.failed)
             assert recorder.same_as_disk()
         check_after_faults(base, promised)
-    assert number > 80
-    assert seen >= {"open", "pwrite", "fsync", "link", "unlink", "rename"}
+    assert number > 100
+
+
+def test_the_calls_that_may_fail_are_all_there(fresh):
+    base, called = fresh(), set()
+    with Recorder(base) as recorder:
+        recorder.watch = called.add
+        assert write(base, [], recorder.failed)
+    assert called == {"open", "pwrite", "fsync", "link", "unlink", "rename", "mkdir"}

@@ -1,30 +1,16 @@
 """The power fails at any moment: nothing acknowledged is lost, and what is published is never ahead of the disk."""
 
 import itertools
-import os
 import random
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from ledger_story import LOG, OPERATOR
-from power_loss import KEPT, LOST, PowerCut, Recorder, build, files
-from written_log import Acknowledged, append, check_promises, check_published, check_recovers, create, reopen, statement
+from power_loss import KEPT, LOST, Recorder, build, files
+from written_log import Acknowledged, append, check_published, check_recovers, create, reopen, statement
 
-from ledger import LedgerError, LedgerIOError, Log, NotALedger
+from ledger import LedgerIOError, Log
 from ledger.verify import verify_dir
-
-
-@pytest.fixture
-def fast_disk(tmp_path):
-    """A folder in memory where there is one: syncing is modelled here, and need not be waited for."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 class Crashes:
@@ -63,19 +49,19 @@ class Crashes:
             self.seen.add(key)
             self.states.append((found, len(self.promised), zeros))
 
-    def check(self, base, thorough=25):
+    def check(self, base, thorough=25, more=10):
         """Build every state, and see that it is good as it is and that the log goes on."""
         for number, (found, promised, zeros) in enumerate(self.states):
             place = base / f"crash-{number}"
             build(found, place)
             try:
-                check_state(place, self.promised[:promised], fast=number % thorough > 0, zeros=zeros)
+                check_state(place, self.promised[:promised], fast=number % thorough > 0, zeros=zeros, more=more)
             except Exception as error:
                 raise AssertionError(f"state {number}, {promised} acknowledged: {error!r}") from error
             shutil.rmtree(place)
 
 
-def check_state(place, promised, fast, zeros=False):
+def check_state(place, promised, fast, zeros, more):
     ledger = place / "ledger"
     if not promised and not ledger.exists():
         Log.create(ledger, LOG, OPERATOR, keys=place / "keys").close()  # making it again, with the same key, is no fork
@@ -83,7 +69,7 @@ def check_state(place, promised, fast, zeros=False):
     if not zeros:  # zeros in a file that nothing refers to yet look like tampering until recovery writes it again
         report = verify_dir(ledger, keys=place / "keys", fast=fast)
         assert report.ok, ("before recovery", report.problems)
-    check_recovers(place, promised, fast=fast, least=len(promised))
+    check_recovers(place, promised, more, fast, least=len(promised))
 
 
 def submit(log, promised, numbers):
@@ -123,7 +109,7 @@ def test_a_crash_while_a_log_is_made_and_first_written_to(fast_disk):
 
 
 def test_a_crash_around_the_end_of_a_bundle(fast_disk):
-    crashes = crash_everywhere(fast_disk, [2, 1, 1, 1], samples=1, before=253)
+    crashes = crash_everywhere(fast_disk, [2, 1, 1], samples=1, before=254)
     assert crashes.moments > 80
     crashes.check(fast_disk)
 
@@ -165,6 +151,8 @@ def killed_then_cut(place, dies_at):
             return None
         except LedgerIOError:
             recorder.dies_at = None
+        if files(recorder.root) == files(recorder.root, lambda change: LOST):
+            return ()  # nothing was left to be lost
         crashes = recorder.watch = Crashes(recorder, promised, samples=0)
         with reopen(base) as log:
             for number in range(log.size, log.size + 2):
@@ -174,12 +162,13 @@ def killed_then_cut(place, dies_at):
 
 
 @pytest.mark.parametrize(
-    "part", [pytest.param(0, id="sample"), *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 16))]
+    "part", [pytest.param(7, id="sample"), *(pytest.param(n, marks=pytest.mark.slow) for n in range(28) if n != 7)]
 )
 def test_a_killed_process_and_then_the_power_fails_on_the_next_one(fast_disk, part):
-    for dies_at in itertools.count(part, 16):
+    for dies_at in itertools.count(part, 28):
         crashes = killed_then_cut(fast_disk, dies_at)
         if crashes is None:
             break
-        crashes.check(fast_disk)
+        if crashes:
+            crashes.check(fast_disk, thorough=100, more=2)
     assert dies_at > 80

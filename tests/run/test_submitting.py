@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import weakref
 from hashlib import sha256
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from fedray.errors import EXIT_INVALID, EXIT_STOPPED, FedrayError, InvalidInput
+from fedray.errors import EXIT_FAILED, EXIT_INVALID, EXIT_STOPPED, FedrayError, InvalidInput
 from fedray.layers.device import DeviceSettings
 from fedray.run.ending import Stopped
 from fedray.run.events import RoundClosed
@@ -203,6 +204,21 @@ def test_a_stopped_run_goes_on_to_the_same_bits_and_the_same_history(blobs, trai
     report = audited(folder)
     assert f"{report.size}:{report.root}" == ended.ledger_head
     assert report.kinds["run.resume"] == 1 and folder.info()["status"] == "finished"
+
+
+def test_a_run_whose_ledger_was_put_back_is_objected_to_by_those_who_saw_more_of_it(blobs, train, tmp_path):
+    """All but the participants' own memory comes from a backup: keys, head, checkpoints and ledger."""
+    with pytest.raises(KeyboardInterrupt):
+        train(blobs, sinks=(Stop(1),))
+    folder = newest(tmp_path)
+    backup = shutil.copytree(folder.path, tmp_path / "backup" / folder.path.name)
+    resume(folder, [])
+    shutil.rmtree(backup / "participants")
+    shutil.copytree(folder.path / "participants", backup / "participants")
+    with pytest.raises(FedrayError, match=r"A participant objects to the ledger in round \d: .* remembers") as failed:
+        resume(RunFolder(backup), [])
+    assert failed.value.exit_code == EXIT_FAILED and "\n" not in str(failed.value)
+    assert RunFolder(backup).info()["status"] == "failed"
 
 
 def test_a_finished_run_is_not_run_again(blobs, train):

@@ -16,6 +16,7 @@ _SECTIONS = {
         "checkpoint": "Print the newest signed checkpoint.",
         "prove": "Write the receipt of an entry.",
         "receipt": "Verify a receipt, without the ledger.",
+        "policy": "Print whom a ledger names, as a policy to verify with.",
         "compare": "Does one checkpoint continue the other, or is the log forked?",
     },
     "Take part": {
