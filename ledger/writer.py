@@ -196,6 +196,8 @@ class Writer:
     def _entry(self, request: Request, now: int) -> Sequenced:
         self._require_working()
         statement = request.statements[request.taken]
+        if type(statement.body) is not dict or type(statement.signature) is not bytes:
+            raise Refused("the statement is not a body and the bytes of a signature; make statements with ledger.sign.")
         if statement.body.get("kind") == "operator.rotate" and self._next_key is None:
             raise Refused("operator.rotate needs the new key at hand; run: fedray ledger key rotate")
         entry = Entry(self.state.size, self._prev, max(now, self._last_ts), statement)

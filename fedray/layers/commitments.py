@@ -51,9 +51,10 @@ class Commitments:
         with self._lock:
             new, old = self._new, self._old
             self._new, self._old = [], []
-        with suppress(ledger.LedgerError):  # without the file, the updates of a process that dies stay unrevealed
+        with suppress(ledger.LedgerError):  # what stays does no harm
             if old:
                 self._file.delete(old)
+        with suppress(ledger.LedgerError):  # without the file, the updates of a process that dies stay unrevealed
             if new:
                 self._put(new)
 

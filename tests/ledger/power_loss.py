@@ -135,6 +135,7 @@ class Recorder:
                 self._too_late = False
                 result = note(lambda: real(*given, **named), *given, **named)
                 if self._too_late:
+                    self.failed.append(name)
                     raise PowerCut(errno.EIO, "it is written, but the disk says otherwise")
                 return result
 
@@ -145,10 +146,9 @@ class Recorder:
             raise PowerCut(errno.EIO, "the power is off")
         self.calls += 1
         when = self.fails.get(self.calls - 1)
-        if when:
-            self.failed.append(name)
-            self._too_late = when == "after"
+        self._too_late = when == "after"
         if when == "before":
+            self.failed.append(name)
             raise PowerCut(errno.EIO, "the disk refuses")
         self.watch(name)
 
