@@ -7,32 +7,67 @@ appended to the old tree's right edge (RFC 9162, 2.1.2) they must make the new r
 from collections import Counter
 from pathlib import Path
 
+from ledger.checkpoint import parse_checkpoint
+from ledger.entry import decode_entry
 from ledger.errors import LedgerError, NoQuorum, Refused, RolledBack, Tampered
-from ledger.merkle import HASH_BYTES, CompactRange
-from ledger.note import check_note
+from ledger.keyring import KeyRing
+from ledger.merkle import HASH_BYTES, CompactRange, leaf_hash
+from ledger.note import Note, check_note, format_note, parse_note
 from ledger.policy import Policy
+from ledger.proofs import check_inclusion
 from ledger.published import PublishedTree
 from ledger.report import Report
 from ledger.source import Source, open_source
-from ledger.tiles import TILE_WIDTH, Tile
+from ledger.tiles import TILE_WIDTH, Tile, bundle_path, decode_bundle
+from ledger.verify import verify_dir
 from ledger.verify_bundles import Found, Job, check_bundle
 from ledger.verify_gaps import Seen, cosignatures, gaps
 from ledger.verify_heads import Remembered, reason
+from ledger.vkey import log_vkey
 
 
-def verify_new(path: str | Path, policy: Policy, since: bytes, *, fast: bool = False) -> Report:
+def verify_new(
+    path: str | Path, policy: Policy | None, since: bytes, *, keys: str | Path | None = None, fast: bool = False
+) -> Report:
     """Verify what a ledger's folder or a log's address holds behind `since`, a signed checkpoint or a receipt.
 
-    The tree, the newest checkpoint by the policy, and of the new entries bytes, links, times and, unless `fast`,
-    signatures; the rules need every entry and are left to `verify_dir`. The report counts what was read. Raises
-    NotALedger, LedgerIOError, and Refused for a `since` that is no head of this log.
+    The tree, the newest checkpoint by the policy (or, without one, by the key that the genesis names), and of the new
+    entries bytes, links, times and, unless `fast`, signatures; the rules need every entry. The report counts what was
+    read. When that cannot tell, as after a change of the operator's key, or when the head in the key folder is another
+    one, it is `verify_dir` that answers. Raises as `verify_dir` does.
     """
     trusted = Remembered.read("the head you gave", since)
     source, _ = open_source(path)
     try:
-        return _News(source, PublishedTree(source), policy, trusted, fast).report()
+        tree = PublishedTree(source)
+        known = policy or _own_policy(source, tree)
+        if known is None or KeyRing(keys).head(tree.origin) not in (None, _without_cosignatures(tree.signed)):
+            return verify_dir(path, policy, since, keys=keys, fast=fast)
+        return _News(source, tree, known, trusted, fast).report()
     except Tampered as problem:
         return Report(problems=(problem,))
+
+
+def _own_policy(source: Source, tree: PublishedTree) -> Policy | None:
+    """Trust in the key that the genesis names, if the genesis is in the tree and that key signs for the log still."""
+    if tree.size == 0:
+        return None
+    try:
+        genesis = decode_bundle(source.read(bundle_path(0, min(tree.size, TILE_WIDTH))) or b"")[0]
+        root = parse_checkpoint(parse_note(tree.signed).text).root
+        check_inclusion(leaf_hash(genesis), 0, tree.size, tree.inclusion_path(0, tree.size), root)
+        policy = Policy.of_log(log_vkey(tree.origin, str(decode_entry(genesis).statement.body["who"])))
+        policy.check(parse_note(tree.signed))
+    except (Refused, Tampered, NoQuorum, IndexError, KeyError):
+        return None
+    return policy
+
+
+def _without_cosignatures(signed: bytes) -> bytes:
+    """The checkpoint as its operator keeps it."""
+    note = parse_note(signed)
+    mine = [line for line in note.signatures if line.name == note.text.split("\n", 1)[0]]
+    return format_note(Note(note.text, tuple(mine))) if mine else signed
 
 
 class _News:

@@ -6,6 +6,9 @@ from ledger_story import LOG, OPERATOR, SigningKey, genesis, register_account
 from merkle_reference import inclusion
 
 from ledger import NotALedger, Policy, Refused
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.keyring import KeyRing
+from ledger.note import NoteSigner
 from ledger.receipt import Receipt
 from ledger.source import FolderSource
 from ledger.statements import Statement
@@ -111,3 +114,27 @@ def test_links_are_checked_across_bundles(tmp_path):
     report = verify_new(Forge(forged).write(tmp_path / "forged"), TRUST, MAIN.checkpoint(1145))
     assert report.exit_code == 1
     assert "entry 1280" in str(report.problems[0])
+
+
+def test_without_a_policy_the_key_that_the_genesis_names_is_the_logs(ledger, monkeypatch, tmp_path):
+    names: list[str] = []
+    read = FolderSource.read
+    monkeypatch.setattr(FolderSource, "read", lambda self, name: names.append(name) or read(self, name))
+    report = verify_new(ledger, None, MAIN.checkpoint(SIZE - 256), keys=tmp_path / "none")
+    assert report.problems == () and len(names) <= 12
+
+
+def test_a_checkpoint_by_another_key_than_the_genesis_names_is_no_checkpoint_of_the_ledger(tmp_path):
+    path = MAIN.write(tmp_path / "ledger")
+    thief = NoteSigner(LOG, SigningKey.from_seed(b"t" * 32))
+    (path / "log/checkpoint").write_bytes(sign_checkpoint(Checkpoint(LOG, SIZE, MAIN.root(SIZE)), [thief]))
+    assert verify_new(path, None, MAIN.checkpoint(1145), keys=tmp_path / "none").exit_code == 1
+
+
+def test_a_head_in_the_key_folder_that_the_ledger_does_not_reach_is_a_rollback(tmp_path):
+    path = Forge(MAIN.entries[:1300]).write(tmp_path / "ledger")
+    KeyRing(tmp_path / "keys").save_key(LOG, OPERATOR)
+    KeyRing(tmp_path / "keys").swap_head(LOG, None, MAIN.checkpoint(SIZE))
+    assert verify_new(path, None, MAIN.checkpoint(1145), keys=tmp_path / "keys").exit_code == 3
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145), keys=tmp_path / "keys").exit_code == 3
+    assert verify_new(path, TRUST, MAIN.checkpoint(1145), keys=tmp_path / "none").exit_code == 0

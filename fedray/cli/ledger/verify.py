@@ -19,23 +19,28 @@ if TYPE_CHECKING:
 @ledger_argument
 @trust_options
 @click.option("--since", metavar="FILE", type=GivenFile,
-              help="An older checkpoint or receipt, kept elsewhere: shows a rollback or fork.")  # fmt: skip
+              help="An older checkpoint or receipt, kept elsewhere; only what is new is read.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="With --since: check the older entries again, too.")
 @click.option("--fast", is_flag=True, help="Leave out the statements' signatures and rules.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes to use.")
 @click.option("--foreign", is_flag=True, help="Any C2SP tlog-tiles log: its entries are not looked into.")
 @format_option
 def command(
-    place: Place, logs: tuple[str, ...], policy: Path | None, since: Path | None, fast: bool, jobs: int, foreign: bool,
-    output: str,
+    place: Place, logs: tuple[str, ...], policy: Path | None, since: Path | None, everything: bool, fast: bool,
+    jobs: int, foreign: bool, output: str,
 ) -> None:  # fmt: skip
     """Check every byte, hash, link, signature and rule of a ledger, and say what that could not rule out.
 
     Exit codes: 0 good, 1 tampered with, 2 no ledger, 3 rolled back, forked or without the quorum, 4 unreadable.
     """
     from ledger.verify import verify_dir
+    from ledger.verify_new import verify_new
 
     trust, older = trusted(logs, policy), content(since) if since else None
-    report = verify_dir(place.where, trust, older, keys=place.keys, fast=fast, jobs=jobs, foreign=foreign)
+    if older is None or everything or foreign:
+        report = verify_dir(place.where, trust, older, keys=place.keys, fast=fast, jobs=jobs, foreign=foreign)
+    else:
+        report = verify_new(place.where, trust, older, keys=place.keys, fast=fast)
     if wants_json(output):
         print_json(report_facts(report))
     else:
