@@ -2,9 +2,10 @@
 
     python -m benchmarks.ledger_speed [--users 2000] [--folder PATH]
 
-Whole rounds of a federated run are recorded by 64 concurrent callers; signing is left out of the times. CPU time is
-that of all threads of this process, the system's share for it included. Every figure is the best of three within this
-run, with the median behind it. The folder should be on the disk in question, for wall times depend on its flushes.
+Whole rounds of a federated run are recorded by 64 concurrent callers, as statements arrive from other processes; signing
+is left out of the times. CPU time is that of all threads of this process and what the system does for them, which for
+flushes to a busy disk is much: with a folder in memory (/dev/shm) the code's own share shows, on a disk the callers'
+waiting. Every figure is the best of three within this run, with the median behind it.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 def _appending(log: Log, crowd: Crowd) -> None:
-    bare, checked, unchecked, alone, together, unchecked_wall = ([] for _ in range(6))  # type: list[list[float]]
+    bare, checked, unchecked, alone, together, unchecked_wall = (list[float]() for _ in range(6))
     for number in range(1, 2 * REPEATS + 1):
         check = number % 2 == 1
         round_ = _Round(log, crowd, number, check)

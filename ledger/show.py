@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -101,7 +102,8 @@ def _is(wanted: str | None, who: object, names: dict[str, str]) -> bool:
 def _row(entry: Entry, names: dict[str, str]) -> Row:
     body: Any = entry.statement.body
     run, number, who = body.get("run"), body.get("round"), str(body.get("who"))
-    said = {name: value for name, value in sorted(body.items()) if name not in _OWN_COLUMN}
+    ranked = ((_rank(value), name, value) for name, value in body.items() if name not in _OWN_COLUMN)
+    said = sorted(ranked, key=itemgetter(0, 1))
     return Row(
         seq=entry.seq,
         time=datetime.fromtimestamp(entry.ts / 1000, UTC).isoformat(timespec="milliseconds"),
@@ -109,16 +111,33 @@ def _row(entry: Entry, names: dict[str, str]) -> Row:
         round=number if isinstance(number, int) else None,
         kind=short(str(body.get("kind"))),
         who=short(names.get(who) or who),
-        summary=" ".join(f"{name}={_text(value, names)}" for name, value in said.items()),
+        summary=" ".join(f"{name}={_text(value, names)}" for _, name, value in said),
     )
+
+
+def _rank(value: Value) -> int:
+    """What tells a reader most comes first: metrics, numbers, words, digests; lists last."""
+    if isinstance(value, list):
+        return 4
+    if isinstance(value, str):
+        return 3 if len(value) >= 64 else 2
+    return 0 if isinstance(value, dict) else 1
 
 
 def _text(value: Value, names: dict[str, str]) -> str:
     if isinstance(value, dict):
-        return ",".join(f"{name}:{_text(item, names)}" for name, item in sorted(value.items()) if name != "sig")
+        return ",".join(f"{name}:{_metric(str(item))}" for name, item in sorted(value.items()))
     if isinstance(value, list):
-        return "[" + " ".join(_text(item, names) for item in value) + "]"
+        return str(len(value))
     return short(names.get(str(value)) or str(value))
+
+
+def _metric(decimal: str) -> str:
+    """A decimal by its first digits."""
+    try:
+        return f"{float(decimal):.5g}"
+    except ValueError:
+        return short(decimal)
 
 
 def short(text: str) -> str:

@@ -29,7 +29,6 @@ class Record:
         self._folder, self._log, self._server = LedgerFolder(path), log, server
         self._secret = users_secret
         self._run = log.origin  # not the folder's name, which may have changed
-        self._seen = {account.who for account in log.state.accounts}
         self._names = {account.name: account.who for account in log.state.accounts}
         run = log.state.run(self._run)
         self._with_data = set(run.data) if run else set[str]()
@@ -205,7 +204,7 @@ class Record:
             self._close_round(current)
 
     def _open_round(self, current: Settlement) -> None:
-        body, said = current.opening(self._seen)
+        body, said = current.opening({"account.register": set(self._names.values()), "data.register": self._with_data})
         self._said = [self._sign("round.open", **body), *said]
         for statement in said:
             who = str(statement.body["who"])

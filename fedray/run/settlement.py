@@ -4,7 +4,7 @@ No files, no threads: the record asks it what to append and whom to ask, and tel
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import ledger
@@ -35,18 +35,22 @@ class Settlement:
         """How many were picked."""
         return len(self._users)
 
-    def opening(self, seen: set[str]) -> tuple[Body, list[ledger.Statement]]:
-        """What the server says first, and then what was said in training; accounts in `seen` are not made again."""
-        accounts, others = list[ledger.Statement](), list[ledger.Statement]()
+    def opening(self, known: Mapping[str, Collection[str]]) -> tuple[Body, list[ledger.Statement]]:
+        """What the server says first, and then what was said in training.
+
+        ``known``: whose account.register and data.register the ledger has, by kind; they are not repeated.
+        """
+        accounts, others = dict[str, ledger.Statement](), list[ledger.Statement]()
         for _, result in self._results:
             for statement in result.statements:
-                who = str(statement.body["who"])
-                if statement.body["kind"] != "account.register":
+                kind, who = str(statement.body["kind"]), str(statement.body["who"])
+                if who in known.get(kind, ()):
+                    continue
+                if kind == "account.register":
+                    accounts[who] = statement  # first, for a node may have trained a later cohort before this one
+                else:
                     others.append(statement)
-                elif who not in seen:
-                    accounts.append(statement)  # first, for a node may have trained a later cohort before this one
-                    seen.add(who)
-        return {"round": self.number, "parent": self._parent, "users": self.users}, [*accounts, *others]
+        return {"round": self.number, "parent": self._parent, "users": self.users}, [*accounts.values(), *others]
 
     def ask(self, head: ledger.Checkpoint, signed: bytes, commits: Iterable[Proved]) -> None:
         """Prepare an order for each worker that trained users of the round: look at `head`, cosign and reveal."""
