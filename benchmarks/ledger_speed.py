@@ -2,10 +2,10 @@
 
     python -m benchmarks.ledger_speed [--users 2000] [--folder PATH]
 
-Whole rounds of a federated run are recorded by 64 concurrent callers, as statements arrive from other processes; signing
-is left out of the times. CPU time is that of all threads of this process and what the system does for them, which for
-flushes to a busy disk is much: with a folder in memory (/dev/shm) the code's own share shows, on a disk the callers'
-waiting. Every figure is the best of three within this run, with the median behind it.
+Whole rounds of a federated run are recorded by 64 concurrent callers, as statements arrive from other processes;
+signing is left out of the times. CPU time is that of all threads of this process and what the system does for them,
+which for flushes to a busy disk is much: with a folder in memory (/dev/shm) the code's own share shows, on a disk the
+callers' waiting. Every figure is the best of three within this run, with the median behind it.
 """
 
 import argparse

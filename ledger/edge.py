@@ -16,7 +16,7 @@ class Edge:
         self._range = CompactRange()
         self._levels: list[list[bytes]] = [[]]  # the hashes of the partial tile of each level
         self._bundle: list[bytes] = []
-        self._full: list[tuple[str, bytes]] = []  # what the bundle that was filled last has made
+        self._made: dict[str, tuple[str, bytes]] = {}  # by full bundles and not yet published; wider replaces narrower
 
     @classmethod
     def at(cls, size: int, read: Callable[[str], bytes]) -> "Edge":
@@ -54,18 +54,23 @@ class Edge:
             self._range.append(leaf)
         self._levels[0] += leaves
         self._bundle += entries
-        self._full = []
         if len(self._bundle) == TILE_WIDTH:
-            self._full = [(bundle_path(index), encode_bundle(self._bundle)), *self._carry(0, index)]
+            made = [(bundle_path(index), encode_bundle(self._bundle)), *self._carry(0, index)]
+            self._made |= {path.partition(".p/")[0]: (path, data) for path, data in made}
             self._bundle = []
 
     def tiles(self) -> list[tuple[str, bytes]]:
-        """The files, as (path, content), that a log of this size has and one of the size before this bundle has not."""
+        """The files, as (path, content), that a log of this size has and the one published last may not have."""
+        made = list(self._made.values())
         if not self._bundle:
-            return self._full
+            return made
         index, width = divmod(self.size, TILE_WIDTH)
         tile = (tile_path(0, index, width), b"".join(self._levels[0]))
-        return [(bundle_path(index, width), encode_bundle(self._bundle)), tile]
+        return [*made, (bundle_path(index, width), encode_bundle(self._bundle)), tile]
+
+    def published(self) -> None:
+        """What `tiles` gave is published."""
+        self._made.clear()
 
     def _carry(self, level: int, index: int) -> list[tuple[str, bytes]]:
         """The tile being filled at this level and, where it is full, the ones its root changes above."""

@@ -52,13 +52,12 @@ class Journal:
         self._size += len(data)
 
     def roll(self, first: int) -> None:
-        """Begin the segment whose first entry is `first`, and drop those before, whose bundles are published."""
+        """Begin the segment whose first entry is `first`."""
         if first != self._first:  # recovery has begun it when it publishes a head at the end of a segment
             self._disk.create(self._folder / str(first), b"")
             handle = self._disk.open(self._folder / str(first))
             self.close()
             self._handle, self._first, self._size = handle, first, 0
-        self.drop_published()
 
     def drop_published(self) -> None:
         """Remove the segments before this one; their bundles must be published."""

@@ -27,13 +27,12 @@ from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
 
 @dataclass
 class Recovered:
-    """A ledger ready for its next entry; `tiles` are those to be published again, `cut` the entries that were cut."""
+    """A ledger ready for its next entry; `cut` is how many entries were cut."""
 
     checkpoint: Checkpoint
     signed: bytes
     published: bool
     edge: Edge
-    tiles: list[tuple[str, bytes]]
     journal: Journal
     state: State
     last: Entry | None
@@ -58,11 +57,9 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     kept = entries[: head.size - first]
     try:
         edge = Edge.at(first, folder.read)
-        tiles = list[tuple[str, bytes]]()
         for at in range(0, len(kept), TILE_WIDTH):
             part = kept[at : at + TILE_WIDTH]
             edge.append(part, [leaf_hash(entry) for entry in part])
-            tiles += edge.tiles()
     except Refused as error:
         raise Tampered("log/tile", str(error).rstrip(".")) from error
     if edge.root() != head.root:
@@ -70,7 +67,7 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
             f"the {head.size} entries in {folder.path} are not those that the head in the key folder was signed over: "
             "this is a fork or a damaged copy; restore the ledger, or look at it with: fedray ledger verify"
         )
-    disk.settle({folder.log / above for name, _ in tiles for above in Path(name).parents})
+    disk.settle({folder.log / above for name, _ in edge.tiles() for above in Path(name).parents})
     state = load_snapshot(folder.snapshot, origin, key.who, head.size)
     snapshot_size = state.size
     last_data = _replay(folder, state, first, kept)
@@ -79,7 +76,7 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     journal = _go_on(folder.journal, disk, first, newest, kept)
     last = decode_entry(last_data) if last_data else None
     cut = first + len(entries) - head.size
-    return Recovered(head, signed, published, edge, tiles, journal, state, last, last_data, cut, snapshot_size, key)
+    return Recovered(head, signed, published, edge, journal, state, last, last_data, cut, snapshot_size, key)
 
 
 def origin_of(folder: LedgerFolder) -> str:

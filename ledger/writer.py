@@ -42,7 +42,10 @@ class Sequenced(NamedTuple):
 
 Cosign = Callable[[LedgerFolder, bytes], Sequence[Signature]]
 """Asks witnesses to cosign a signed checkpoint whose tiles are in the folder; raises NoQuorum when too few do."""
+PUBLISH_EVERY = 8 * TILE_WIDTH
+"""How many entries may be acknowledged and not yet published; the journal holds them."""
 SNAPSHOT_EVERY = 16 * TILE_WIDTH
+SNAPSHOT_ENTRIES_AN_ACCOUNT = 8  # a snapshot's cost grows with the accounts, so the more there are the rarer it is
 
 
 class Writer:
@@ -171,7 +174,7 @@ class Writer:
 
     def _catch_up(self, found: Recovered) -> None:
         """Publish what was signed before a crash and has not been published."""
-        self._publisher.write_tiles(found.tiles)
+        self._publisher.write_tiles(self._edge.tiles())
         shown = read(self._folder.checkpoint) if found.published else None  # it may have cosignatures
         self.published = found.checkpoint, shown or found.signed
         if not found.published:
@@ -215,7 +218,9 @@ class Writer:
         try:
             first = self.head.size
             self._sign(batch)
-            if self._cosign is not None or self.head.size % TILE_WIDTH == 0:
+            if self.head.size % TILE_WIDTH == 0:
+                self._journal.roll(self.head.size)
+            if self._cosign is not None or self.head.size - self.published[0].size >= PUBLISH_EVERY:
                 self._publish()
             checkpoint = self._signed if self._cosign is None else self.published[1]
             find = self._path_finder(self.head.size)
@@ -246,11 +251,13 @@ class Writer:
         self._publisher.publish(self.head.size, shown)
         self.published = self.head, shown
         self._published_at = time.monotonic()
-        if self.head.size % TILE_WIDTH == 0 and self.head.size:
+        self._edge.published()
+        if full:
             self._publisher.drop_partial(full)
-            self._journal.roll(self.head.size)
-            if self.head.size - self._snapshot_size >= SNAPSHOT_EVERY:
-                self._save_snapshot()
+            self._journal.drop_published()
+        often = max(SNAPSHOT_EVERY, SNAPSHOT_ENTRIES_AN_ACCOUNT * len(self.state.accounts))
+        if self.head.size - self._snapshot_size >= often:
+            self._save_snapshot()
 
     def _path_finder(self, size: int) -> Callable[[int], tuple[bytes, ...]]:
         """From an index to its inclusion path in the tree of `size`.
