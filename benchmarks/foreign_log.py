@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from ledger.policy import Policy
-from ledger.report import Report
 from ledger.verify import verify_dir
+from ledger.verify.report import Report
 
 # testdata/build_log.sh of github.com/transparency-dev/tessera
 VKEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"

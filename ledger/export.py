@@ -14,11 +14,11 @@ from pathlib import Path
 from ledger.errors import LedgerIOError
 from ledger.fs import DISK, Disk, reported
 from ledger.merkle import HASH_BYTES
-from ledger.report import Report
 from ledger.source import Source, open_source
 from ledger.tiles import Tile, decode_bundle, encode_bundle, tiles_of
 from ledger.verify import verify_dir
-from ledger.verify_heads import History
+from ledger.verify.heads import History
+from ledger.verify.report import Report
 
 _ARCHIVE = ".tar.gz"
 

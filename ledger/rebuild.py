@@ -6,7 +6,7 @@ from ledger.checkpoint import Checkpoint, parse_checkpoint
 from ledger.errors import Refused, Tampered
 from ledger.folder import LedgerFolder
 from ledger.fs import Disk, read
-from ledger.journal import read_segment
+from ledger.log.journal import read_segment
 from ledger.merkle import leaf_hash, root
 from ledger.note import parse_note
 from ledger.source import FolderSource
@@ -20,9 +20,9 @@ from ledger.tiles import (
     tile_path,
     tiles_of,
 )
-from ledger.verify_files import is_leftover
-from ledger.verify_heads import History
-from ledger.verify_tree import Tree
+from ledger.verify.files import is_leftover
+from ledger.verify.heads import History
+from ledger.verify.tree import Tree
 
 
 def restore_checkpoint(folder: LedgerFolder, disk: Disk) -> Iterator[str]:

@@ -12,9 +12,9 @@ from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sig
 from ledger.errors import NotALedger, RolledBack
 from ledger.folder import LedgerFolder
 from ledger.fs import DISK, Disk, lock, read, reported
-from ledger.journal import Journal, read_segment
 from ledger.keyring import KeyRing
 from ledger.log import Log
+from ledger.log.journal import Journal, read_segment
 from ledger.merkle import CompactRange, leaf_hash
 from ledger.note import NoteSigner, parse_note
 from ledger.rebuild import Rebuilt, restore_checkpoint

@@ -1,7 +1,7 @@
 """Ledgers written without the ledger's own writer: honest ones, and any that whoever has the keys could make.
 
 The tree is written down as RFC 6962 defines it and the files as C2SP tlog-tiles lays them out, independently of
-ledger.edge and ledger.publish.
+ledger.log.edge and ledger.log.publish.
 """
 
 import base64

@@ -36,9 +36,9 @@ from ledger.checkpoint import Checkpoint, add_signatures, sign_checkpoint
 from ledger.cosignature import Cosigner
 from ledger.note import NoteSigner, Signature, parse_note
 from ledger.receipt import Receipt
-from ledger.report import Report
 from ledger.statements import Statement, sign
 from ledger.verify import verify_dir
+from ledger.verify.report import Report
 from ledger.vkey import ED25519, VerifierKey
 
 SIZE = 299

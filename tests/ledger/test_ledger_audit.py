@@ -10,10 +10,10 @@ from ledger_story import LOG, OPERATOR, RUN, USERS, close, resume, reveal, stake
 
 from ledger import Log
 from ledger.audit import audit_dir
-from ledger.audit_books import Books
+from ledger.audit.books import Books
 from ledger.canonical import encode
 from ledger.keys import pae
-from ledger.snapshot import PAYLOAD_TYPE
+from ledger.log.snapshot import PAYLOAD_TYPE
 from ledger.state import State
 
 

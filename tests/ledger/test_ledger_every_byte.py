@@ -8,7 +8,7 @@ import pytest
 from forged_ledger import honest
 
 from ledger.errors import Tampered
-from ledger.verify_log import Options, Verification
+from ledger.verify.verification import Options, Verification
 
 FILES = {**honest().files(150), **honest().files(299)}
 

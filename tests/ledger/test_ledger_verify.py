@@ -27,7 +27,7 @@ from ledger.state import State
 from ledger.statements import Statement, sign
 from ledger.tiles import decode_bundle
 from ledger.verify import verify_dir
-from ledger.verify_log import Options, Verification
+from ledger.verify.verification import Options, Verification
 from ledger.vkey import ED25519, VerifierKey
 
 VKEY = VerifierKey(LOG, ED25519, bytes.fromhex(OPERATOR.who.removeprefix("ed25519:")))

@@ -12,7 +12,7 @@ from ledger.note import NoteSigner
 from ledger.receipt import Receipt
 from ledger.source import FolderSource
 from ledger.statements import Statement
-from ledger.verify_new import verify_new
+from ledger.verify.new import verify_new
 from ledger.vkey import ED25519, VerifierKey
 
 VKEY = VerifierKey(LOG, ED25519, bytes.fromhex(OPERATOR.who.removeprefix("ed25519:")))

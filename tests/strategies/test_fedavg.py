@@ -66,8 +66,7 @@ def test_one_full_batch_step_of_unequal_users_is_one_full_batch_step_over_all_da
             rounds=rounds,
             threads=1,
             evaluation_batch=10,
-            log="log",
-            secret=None,
+            ledger=None,
         ),
         "node-0",
     )

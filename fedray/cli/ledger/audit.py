@@ -14,7 +14,7 @@ from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
     from ledger.audit import AuditReport
-    from ledger.audit_runs import RunAudit
+    from ledger.audit.runs import RunAudit
 
 
 @click.command()

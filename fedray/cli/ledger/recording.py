@@ -51,7 +51,7 @@ def writer(place: Place) -> Iterator["Log"]:
     from ledger.folder import LedgerFolder
     from ledger.keyring import KeyRing
     from ledger.log import Log
-    from ledger.recovery import origin_of
+    from ledger.log.recovery import origin_of
 
     folder, ring = LedgerFolder(place.folder), KeyRing(place.keys)
     folder.check_exists()
@@ -94,7 +94,7 @@ def add_cosignatures(place: Place, size: int, lines: Sequence["Signature"]) -> N
     """Put verified cosignatures under a published checkpoint; LedgerIOError while another process writes."""
     from ledger.folder import LedgerFolder
     from ledger.fs import DISK, lock
-    from ledger.publish import Publisher
+    from ledger.log.publish import Publisher
 
     folder = LedgerFolder(place.folder)
     folder.check_exists()

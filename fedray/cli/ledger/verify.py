@@ -12,7 +12,7 @@ from fedray.cli.options import format_option, wants_json
 
 if TYPE_CHECKING:
     from ledger.errors import LedgerError
-    from ledger.report import Report
+    from ledger.verify.report import Report
 
 
 @click.command()
@@ -34,7 +34,7 @@ def command(
     Exit codes: 0 good, 1 tampered with, 2 no ledger, 3 rolled back, forked or without the quorum, 4 unreadable.
     """
     from ledger.verify import verify_dir
-    from ledger.verify_new import verify_new
+    from ledger.verify.new import verify_new
 
     trust, older = trusted(logs, policy), content(since) if since else None
     if older is None or everything or foreign:

@@ -16,13 +16,13 @@ from ledger.note import Note, check_note, format_note, parse_note
 from ledger.policy import Policy
 from ledger.proofs import check_inclusion
 from ledger.published import PublishedTree
-from ledger.report import Report
 from ledger.source import Source, open_source
 from ledger.tiles import TILE_WIDTH, Tile, bundle_path, decode_bundle
 from ledger.verify import verify_dir
-from ledger.verify_bundles import Found, Job, check_bundle
-from ledger.verify_gaps import Seen, cosignatures, gaps
-from ledger.verify_heads import Remembered, reason
+from ledger.verify.bundles import Found, Job, check_bundle
+from ledger.verify.gaps import Seen, cosignatures, gaps
+from ledger.verify.heads import Remembered, reason
+from ledger.verify.report import Report
 from ledger.vkey import log_vkey
 
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.batch import IssuedReceipt, Request
 from ledger.checkpoint import Checkpoint, add_signatures, sign_checkpoint
 from ledger.entry import Entry, encode_entry, entry_hash, first_prev
 from ledger.errors import LedgerIOError, Refused
@@ -22,12 +21,13 @@ from ledger.folder import LedgerFolder
 from ledger.fs import Disk, lock, read
 from ledger.keyring import KeyRing
 from ledger.keys import SigningKey
+from ledger.log.batch import IssuedReceipt, Request
+from ledger.log.publish import Publisher
+from ledger.log.recovery import Recovered, origin_of, recover
+from ledger.log.snapshot import save_snapshot
 from ledger.merkle import leaf_hash
 from ledger.note import NoteSigner, Signature
-from ledger.publish import Publisher
 from ledger.receipt import Receipt
-from ledger.recovery import Recovered, origin_of, recover
-from ledger.snapshot import save_snapshot
 from ledger.statements import check_signature, rotation_proof, sign
 from ledger.tiles import TILE_WIDTH
 

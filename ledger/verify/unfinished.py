@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from ledger.errors import LedgerIOError, Refused
-from ledger.journal import read_segment
+from ledger.log.journal import read_segment
 from ledger.merkle import CompactRange, leaf_hash
 from ledger.source import Source
 from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
-from ledger.verify_tree import Tree
+from ledger.verify.tree import Tree
 
 
 def root_beyond(source: Source, folder: Path | None, tree: Tree, size: int) -> bytes | None:

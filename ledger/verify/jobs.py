@@ -13,7 +13,7 @@ from itertools import islice
 
 from ledger.errors import LedgerIOError
 from ledger.source import Source
-from ledger.verify_bundles import Found, Job, check_bundle, check_bundles
+from ledger.verify.bundles import Found, Job, check_bundle, check_bundles
 
 _BUNDLES_A_TASK = 8
 _TASKS_AHEAD = 3  # a process; what is done and not yet taken is held in memory

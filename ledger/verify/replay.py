@@ -8,9 +8,9 @@ from ledger.merkle import HASH_BYTES
 from ledger.schemas import Body
 from ledger.state import State
 from ledger.tiles import TILE_WIDTH
-from ledger.verify_bundles import Bodies, Found
-from ledger.verify_heads import Operators
-from ledger.verify_tree import Tree
+from ledger.verify.bundles import Bodies, Found
+from ledger.verify.heads import Operators
+from ledger.verify.tree import Tree
 
 Watch = Callable[[int, Body], None]
 """Called with each good statement and its number, after the state has taken it in."""

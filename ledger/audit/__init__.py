@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger.audit_books import Books
-from ledger.audit_runs import RunAudit, Runs
+from ledger.audit.books import Books
+from ledger.audit.runs import RunAudit, Runs
 from ledger.canonical import decode
 from ledger.errors import LedgerError, Refused, Tampered
 from ledger.fs import read
+from ledger.log.snapshot import load_snapshot
 from ledger.policy import Policy
-from ledger.report import Report
 from ledger.schemas import Body
-from ledger.snapshot import load_snapshot
 from ledger.source import open_source
 from ledger.state import State
-from ledger.verify_log import Options, Verification
+from ledger.verify.report import Report
+from ledger.verify.verification import Options, Verification
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ledger.errors import Refused
 from ledger.note import Note, check_note
 from ledger.policy import Policy
 from ledger.policy_file import NONE
-from ledger.verify_heads import Remembered
+from ledger.verify.heads import Remembered
 from ledger.vkey import VerifierKey, cosigned_at
 
 

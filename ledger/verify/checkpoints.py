@@ -7,9 +7,9 @@ from ledger.errors import LedgerError, NoQuorum, Refused, Tampered
 from ledger.policy import Policy
 from ledger.proofs import check_inclusion
 from ledger.source import Source
-from ledger.verify_heads import History, Remembered, reason
-from ledger.verify_replay import Replay
-from ledger.verify_unfinished import root_beyond
+from ledger.verify.heads import History, Remembered, reason
+from ledger.verify.replay import Replay
+from ledger.verify.unfinished import root_beyond
 
 
 class Checkpoints:

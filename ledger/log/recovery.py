@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
-from ledger.edge import Edge
 from ledger.entry import Entry, decode_entry
 from ledger.errors import Refused, RolledBack, Tampered
 from ledger.folder import LedgerFolder
 from ledger.fs import Disk, read
-from ledger.journal import Journal, read_segment, segments
 from ledger.keyring import KeyRing
 from ledger.keys import SigningKey
+from ledger.log.edge import Edge
+from ledger.log.journal import Journal, read_segment, segments
+from ledger.log.snapshot import load_snapshot
 from ledger.merkle import leaf_hash
 from ledger.note import NoteSigner, VerifierKey
-from ledger.snapshot import load_snapshot
 from ledger.state import State
 from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from ledger.errors import Refused, Tampered
 from ledger.source import Source
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, parse_tile_path, tiles_of
-from ledger.verify_tree import Tree
+from ledger.verify.tree import Tree
 
 _LEFTOVER = re.compile(r"(.*/)?\.[^/]+\.[a-z0-9_]{8}")  # as tempfile names them
 

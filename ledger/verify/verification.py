@@ -10,16 +10,16 @@ from pathlib import Path
 from ledger.errors import LedgerError, NotALedger, Refused, Tampered
 from ledger.keyring import KeyRing
 from ledger.policy import Policy
-from ledger.report import Report
 from ledger.source import Source
 from ledger.tiles import TILE_WIDTH
-from ledger.verify_bundles import Job
-from ledger.verify_checkpoints import Checkpoints
-from ledger.verify_files import Files
-from ledger.verify_gaps import Seen, cosignatures, gaps
-from ledger.verify_heads import History, Remembered, reason
-from ledger.verify_jobs import check_all
-from ledger.verify_replay import Replay, Watch
+from ledger.verify.bundles import Job
+from ledger.verify.checkpoints import Checkpoints
+from ledger.verify.files import Files
+from ledger.verify.gaps import Seen, cosignatures, gaps
+from ledger.verify.heads import History, Remembered, reason
+from ledger.verify.jobs import check_all
+from ledger.verify.replay import Replay, Watch
+from ledger.verify.report import Report
 
 
 @dataclass(frozen=True)

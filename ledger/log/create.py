@@ -9,12 +9,12 @@ from ledger.errors import LedgerIOError, Refused
 from ledger.folder import LedgerFolder
 from ledger.forms import LOG
 from ledger.fs import Disk, reported
-from ledger.journal import Journal
 from ledger.keyring import KeyRing
 from ledger.keys import SigningKey
+from ledger.log.journal import Journal
+from ledger.log.publish import Publisher
 from ledger.merkle import EMPTY_ROOT
 from ledger.note import NoteSigner
-from ledger.publish import Publisher
 
 
 def create(path: str | Path, origin: str, key: SigningKey, keys: str | Path | None, disk: Disk) -> None:

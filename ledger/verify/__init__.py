@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ledger.errors import Refused
 from ledger.policy import Policy
-from ledger.report import Report
 from ledger.source import open_source
-from ledger.verify_log import Options, Verification
+from ledger.verify.report import Report
+from ledger.verify.verification import Options, Verification
 
 
 def verify_dir(
@@ -27,7 +27,7 @@ def verify_dir(
 
     `policy`: log keys and witnesses to hold it to. `since`: an older signed checkpoint or a receipt, which it must
     still agree with. `keys`: a key folder, whose head of this log it must agree with (default: as for `Log.open`).
-    `fast` leaves out the statements' signatures and rules. `jobs`: processes to use (see ledger.verify_jobs).
+    `fast` leaves out the statements' signatures and rules. `jobs`: processes to use (see ledger.verify.jobs).
     `foreign`: any C2SP tlog-tiles log, whose entries are not looked into; it needs a policy.
     Raises NotALedger, LedgerIOError, and Refused for a `since` that is no checkpoint or receipt of this log; whatever
     else is wrong is in the report.

@@ -15,17 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ledger.batch import Receipts, Request, deliver
 from ledger.checkpoint import Checkpoint
-from ledger.create import create
 from ledger.errors import LedgerIOError
 from ledger.fs import DISK, Disk
 from ledger.keys import SigningKey
+from ledger.log.batch import Receipts, Request, deliver
+from ledger.log.create import create
+from ledger.log.writer import Cosign, Writer
 from ledger.note import Signature
 from ledger.receipt import Receipt
 from ledger.state import State
 from ledger.statements import Statement
-from ledger.writer import Cosign, Writer
 
 T = TypeVar("T")
 Chore = tuple[Future[Any], Callable[[], Any]]
