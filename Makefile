@@ -29,10 +29,12 @@ format: $(STAMP)  ## rewrite the code in the house's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure: round overhead, throughput, memory; prints ratios measured in one run
+bench: $(STAMP)  ## measure: rounds, throughput, memory, the ledger; prints ratios measured in one run
 	$(BIN)/python -m benchmarks.round_overhead
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.ledger_speed
+	$(BIN)/python -m benchmarks.ledger_cost
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fedray needs Python 3.11 or newer; set PYTHON=")'
