@@ -7,6 +7,7 @@ training never waits for the disk. Rounds are settled one after the other, each 
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ class Record:
         """Begin the ledger of a run in ``folder``, or go on with it from ``round``, whose model is ``model``."""
         with _plainly():
             log, server = _log(folder, keys, quorum)
-            record = Record(folder, log, server, _secret(keys / "users.key"))
-            record._begin(app, sha256(recipe).hexdigest(), round, model)
+            with ExitStack() as undo:
+                undo.callback(log.close)
+                record = Record(folder, log, server, _secret(keys / "users.key"))
+                record._begin(app, sha256(recipe).hexdigest(), round, model)
+                undo.pop_all()
         return record
 
     def when_published(self, wake: Callable[[], None]) -> None:
