@@ -39,7 +39,8 @@ class Crowd:
     def commits(self, number: int) -> Iterator[Statement]:
         parent = digest("model", number - 1)
         for key in self.keys:
-            hidden = commitment(digest("salt", number, key.who), digest("update", number, key.who))
+            salt, update = digest("salt", number, key.who), digest("update", number, key.who)
+            hidden = commitment(LOG, RUN, number, key.who, salt, update)
             fields: dict[str, Value] = {"parent": parent, "commitment": hidden, "examples": EXAMPLES}
             yield _say(key, "update.commit", run=RUN, round=number, **fields)
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.checkpoint import Checkpoint, open_checkpoint
+from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.errors import Refused, Tampered
 from ledger.fork import ForkProof
-from ledger.note import VerifierKey
+from ledger.note import VerifierKey, parse_note
 from ledger.proofs import check_consistency
 from ledger.published import PublishedTree
 from ledger.receipt import parse_receipt
+from ledger.verify.heads import Operators
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,24 @@ class Verdict:
         return 0 if self.relation in ("same", "extends") else 3
 
 
-def compare(a: bytes, b: bytes, keys: Iterable[VerifierKey], trees: Iterable[PublishedTree] = ()) -> Verdict:
+def compare(
+    a: bytes, b: bytes, keys: Iterable[VerifierKey | Operators], trees: Iterable[PublishedTree] = ()
+) -> Verdict:
     """Compare two heads, each a signed checkpoint or a receipt, of a log that signs with `keys`.
 
+    A key signs at every size, `Operators`, as a ledger names its own, by turns: who has one that was retired, or a
+    ledger of his own, shows no fork, for one ledger's operators must have signed both.
     `trees` are published logs to look in for the newer head's tree; they need not be trusted. Refused when a head is
     not signed by one of the keys, or they are of different logs.
     """
     known = tuple(keys)
     heads = [_open(data, known) for data in (a, b)]
-    (older_data, older), (newer_data, newer) = sorted(heads, key=lambda head: head[1].size)
+    (older_data, older, by), (newer_data, newer, also_by) = sorted(heads, key=lambda head: head[1].size)
     if older.origin != newer.origin:
         raise Refused(f"the heads are of {older.origin} and {newer.origin}; compare two of one log.")
+    if not by & also_by:
+        reason = "the two ledgers name different operators, and none of theirs signed both heads; give the log's key."
+        return Verdict("unknown", older, newer, reason)
     if older.size < newer.size:
         return _along(older_data, older, newer_data, newer, trees)
     if older.root == newer.root:
@@ -54,10 +62,27 @@ def compare(a: bytes, b: bytes, keys: Iterable[VerifierKey], trees: Iterable[Pub
     return Verdict("forked", older, newer, reason, ForkProof(older_data, newer_data))
 
 
-def _open(data: bytes, keys: tuple[VerifierKey, ...]) -> tuple[bytes, Checkpoint]:
+def _open(data: bytes, keys: tuple[VerifierKey | Operators, ...]) -> tuple[bytes, Checkpoint, set[int]]:
+    """The signed checkpoint, what is in it, and whose it is: the places of `Operators` in `keys`, or -1 for a key."""
     if data.startswith(b"c2sp.org/tlog-proof"):
         data = parse_receipt(data).checkpoint
-    return data, open_checkpoint(data, keys).checkpoint
+    note = parse_note(data)
+    checkpoint = parse_checkpoint(note.text)
+    signers, refusals = set[int](), list[Refused]()
+    for at, key in enumerate(keys):
+        try:
+            if isinstance(key, Operators):
+                open_checkpoint(data, key.check(note, checkpoint.size))
+                signers.add(at)
+        except Refused as error:
+            refusals.append(error)
+    fixed = [key for key in keys if isinstance(key, VerifierKey)]
+    if fixed or not keys:
+        open_checkpoint(data, fixed)
+        signers.add(-1)
+    elif not signers:
+        raise refusals[0]
+    return data, checkpoint, signers
 
 
 def _along(

@@ -9,7 +9,7 @@ from ledger.errors import NotALedger, Tampered
 from ledger.fs import read, reported
 from ledger.merkle import HASH_BYTES
 from ledger.proofs import consistency_path, inclusion_path
-from ledger.tiles import TILE_WIDTH, TileHashes, bundle_path, decode_bundle, encode_bundle
+from ledger.tiles import TILE_WIDTH, TileHashes, bundle_path, decode_bundle, encode_bundle, range_at
 
 _PARTIAL = re.compile(r"(tile/(?:[0-9]+|entries)/[x0-9/]+)\.p/([0-9]+)")
 
@@ -72,6 +72,10 @@ class LedgerFolder:
     def inclusion_path(self, index: int, size: int, published: int) -> tuple[bytes, ...]:
         """The proof that entry `index` is in the tree of `size` entries, from the tiles of a log of `published`."""
         return tuple(inclusion_path(TileHashes(published, self.read).hash_at, index, size))
+
+    def root(self, size: int, published: int) -> bytes:
+        """The root over the first `size` entries, from the tiles of a log of `published`."""
+        return range_at(size, TileHashes(published, self.read).hash_at).root()
 
     def consistency_paths(self, olds: Iterable[int], new: int) -> dict[int, tuple[bytes, ...]]:
         """For each older size, the proof that the published tree of `new` entries extends it."""

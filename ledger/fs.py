@@ -84,8 +84,9 @@ class Disk:
                 if path.read_bytes() != data:
                     self.replace(path, data)
                     return
-                handle = os.open(path, os.O_WRONLY)  # a crash may have come before its fsync
-                data = b""
+                handle = os.open(
+                    path, os.O_WRONLY
+                )  # written again: after a failed fsync, what we read may be in memory only
             try:
                 _write_all(handle, data, 0)
                 os.fsync(handle)

@@ -44,7 +44,7 @@ class KeyRing:
 
     def next_key_file(self, origin: str) -> Path:
         """Where the new key waits while the log is being rotated to it."""
-        return self.folder / f"{quote(origin, safe='')}.next.key"
+        return self.folder / f"{quote(origin, safe='')}.key.next"  # which is no other log's key file
 
     def next_key(self, origin: str) -> SigningKey | None:
         """The new key that waits for its hand-over, None when there is none; Refused when others may read it."""

@@ -7,6 +7,7 @@ under such a key one signature fits many messages, so nobody may be known by one
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -101,10 +102,13 @@ def public_key(who: str) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
+_known_key = lru_cache(maxsize=65536)(public_key)  # the same participants sign again and again; parsing costs
+
+
 def verify(who: str, payload: bytes, signature: bytes) -> None:
     """Return when `who` signed `payload`; Refused otherwise."""
     try:
-        public_key(who).verify(signature, payload)
+        _known_key(who).verify(signature, payload)
     except InvalidSignature as error:
         raise Refused(
             f"the signature is not that of {who} over these bytes; sign them, unchanged, with that key."

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from ledger.checkpoint import parse_checkpoint
 from ledger.errors import LedgerError, Refused
+from ledger.note import parse_note
 from ledger.serving import until_stopped
 from ledger.source import Source
-from ledger.tiles import parse_tile_path
+from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, parse_tile_path
 
 _FOREVER = "public, max-age=31536000, immutable"  # a tile never changes
 _log = logging.getLogger(__name__)
@@ -24,9 +26,7 @@ def application(source: Source) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
         name = request.raw_path.removeprefix("/")
         try:
-            if name != "checkpoint":
-                parse_tile_path(name)
-            data = await asyncio.to_thread(source.read, name)
+            data = await asyncio.to_thread(_read, source, name)
         except Refused:
             data = None
         except LedgerError as error:
@@ -42,6 +42,16 @@ def application(source: Source) -> web.Application:
     app = web.Application()
     app.router.add_get("/{name:.*}", answer)
     return app
+
+
+def _read(source: Source, name: str) -> bytes | None:
+    """A published file; one that reaches behind the checkpoint may be half written, and would be cached so."""
+    checkpoint = source.read("checkpoint")
+    if name == "checkpoint" or checkpoint is None:
+        return checkpoint
+    tile, size = parse_tile_path(name), parse_checkpoint(parse_note(checkpoint).text).size
+    covered = tile.index * TILE_WIDTH + tile.width <= size >> TILE_HEIGHT * (tile.level or 0)
+    return source.read(name) if covered else None
 
 
 async def serve(source: Source, host: str, port: int, ready: Callable[[str], None]) -> None:

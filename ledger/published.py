@@ -6,7 +6,7 @@ from ledger.merkle import CompactRange
 from ledger.note import parse_note
 from ledger.proofs import consistency_path, inclusion_path
 from ledger.source import Source
-from ledger.tiles import TileHashes
+from ledger.tiles import TileHashes, range_at
 
 
 class PublishedTree:
@@ -36,12 +36,7 @@ class PublishedTree:
 
     def range_at(self, size: int) -> CompactRange:
         """The tree of the first `size` entries, ready to grow."""
-        peaks, start = [], 0
-        for level in reversed(range(size.bit_length())):
-            if size >> level & 1:
-                peaks.append(self.hash_at(level, start >> level))
-                start += 1 << level
-        return CompactRange(size, peaks)
+        return range_at(size, self.hash_at)
 
     def root_at(self, size: int) -> bytes:
         """The root over the first `size` entries."""

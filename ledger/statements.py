@@ -7,21 +7,16 @@ whatever entry, file or message carries it. It names the log: a statement cannot
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-
-from cryptography.exceptions import InvalidSignature
+from functools import cached_property
 
 from ledger.canonical import Value, encode
-from ledger.errors import Refused
-from ledger.keys import SigningKey, pae, public_key
+from ledger.keys import SigningKey, pae, verify
 from ledger.schemas import check_body
 from ledger.strict import base64_bytes, base64_text
 
 PAYLOAD_TYPE = "application/vnd.fedray.statement.v1+json"
 ROTATION_TYPE = "application/vnd.fedray.rotation.v1"
 UPDATE_TYPE = "application/vnd.fedray.update.v1"
-
-_known_key = lru_cache(maxsize=65536)(public_key)  # the same participants sign again and again; parsing costs
 
 
 @dataclass(frozen=True)
@@ -58,15 +53,17 @@ def check_signature(statement: Statement) -> None:
 
 def check_spelled(body: Mapping[str, Value], spelled: bytes, signature: bytes) -> None:
     """The same for a body whose canonical bytes are at hand."""
-    _check(str(body.get("who")), pae(PAYLOAD_TYPE, spelled), signature)
+    verify(str(body.get("who")), pae(PAYLOAD_TYPE, spelled), signature)
 
 
-def commitment(salt: str, update: str) -> str:
-    """What a user commits to before anyone sees its update: SHA-256 over the PAE of both, in hex.
+def commitment(log: str, run: str, round: int, who: str, salt: str, update: str) -> str:
+    """What `who` commits to before anyone sees its update: SHA-256 over the PAE of these, a line each, in hex.
 
-    `salt` is 64 hex digits known to the user alone until it reveals, `update` is the update's SHA-256 in hex.
+    `salt` is 64 hex digits known to the user alone until it reveals, `update` is the update's SHA-256 in hex, `round`
+    the one it was trained for. Nobody else, and nowhere else, can reveal the same: so recording it first gains nothing.
     """
-    return hashlib.sha256(pae(UPDATE_TYPE, f"{salt}\n{update}\n".encode())).hexdigest()
+    text = f"{log}\n{run}\n{round}\n{who}\n{salt}\n{update}\n"
+    return hashlib.sha256(pae(UPDATE_TYPE, text.encode())).hexdigest()
 
 
 def rotation_proof(new: SigningKey, log: str, old: str) -> str:
@@ -76,15 +73,8 @@ def rotation_proof(new: SigningKey, log: str, old: str) -> str:
 
 def check_rotation(proof: str, log: str, old: str, new: str) -> None:
     """Return when `proof` is what `rotation_proof` makes; Refused otherwise."""
-    _check(new, _rotation(log, old, new), base64_bytes(proof, "rotation proof"))
+    verify(new, _rotation(log, old, new), base64_bytes(proof, "rotation proof"))
 
 
 def _rotation(log: str, old: str, new: str) -> bytes:
     return pae(ROTATION_TYPE, f"{log}\n{old}\n{new}\n".encode())
-
-
-def _check(who: str, payload: bytes, signature: bytes) -> None:
-    try:
-        _known_key(who).verify(signature, payload)
-    except InvalidSignature as error:
-        raise Refused(f"the signature is not that of {who} over these bytes; sign them with that key.") from error

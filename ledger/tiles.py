@@ -184,10 +184,14 @@ class TileHashes:
 
 def frontier(size: int, read: Read) -> CompactRange:
     """The tree of a log of this size, ready to grow, from its right-edge tiles alone; Refused as by `TileHashes`."""
-    hashes = TileHashes(size, read)
+    return range_at(size, TileHashes(size, read).hash_at)
+
+
+def range_at(size: int, hash_at: Callable[[int, int], bytes]) -> CompactRange:
+    """The tree of the first `size` entries, ready to grow, by the roots of its perfect subtrees (level, index)."""
     peaks, start = [], 0
     for level in reversed(range(size.bit_length())):
         if size >> level & 1:
-            peaks.append(hashes.hash_at(level, start >> level))
+            peaks.append(hash_at(level, start >> level))
             start += 1 << level
     return CompactRange(size, peaks)

@@ -68,11 +68,6 @@ class VerifierKey:
         return key_text(self.name, self.key_id, self.kind, self.public)
 
     @classmethod
-    def of(cls, name: str, kind: int, public: bytes) -> "VerifierKey":
-        """The key of these parts; Refused when one of them is not allowed."""
-        return cls(name, kind, public)
-
-    @classmethod
     def parse(cls, text: str) -> "VerifierKey":
         """The key spelled `name+key id in hex+base64(kind || public key)`; Refused for any other spelling."""
         name, identifier, kind, public = split_key_text(text)
@@ -117,4 +112,9 @@ def split_key_text(text: str) -> tuple[str, bytes, int, bytes]:
 
 def log_vkey(log: str, who: str) -> VerifierKey:
     """The key with which the operator `who` ("ed25519:<hex>") signs the checkpoints of `log`."""
-    return VerifierKey.of(log, ED25519, bytes.fromhex(who.removeprefix("ed25519:")))
+    return VerifierKey(log, ED25519, bytes.fromhex(who.removeprefix("ed25519:")))
+
+
+def cosigner_vkey(name: str, who: str) -> VerifierKey:
+    """The key with which the account `who` cosigns under its name."""
+    return VerifierKey(name, COSIGNATURE, bytes.fromhex(who.removeprefix("ed25519:")))

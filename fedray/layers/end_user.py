@@ -33,7 +33,7 @@ class EndUser:
 
         Nobody can tell from it which update it is, so nobody can claim a copy, before all have committed.
         """
-        commitment = ledger.commitment(self.salt(round), update)
+        commitment = self._commitment(round, update)
         what: dict[str, ledger.Value] = {"run": self._run, "round": round, "parent": parent, "examples": examples}
         return ledger.sign(self._key, "update.commit", self._log, **what, commitment=commitment)
 
@@ -54,10 +54,13 @@ class EndUser:
             body = ledger.decode_entry(proof.entry).statement.body
         except ledger.Refused as error:
             raise FedrayError(f"{self.name} was shown a wrong proof of its commitment: {error}") from None
-        commitment = ledger.commitment(self.salt(round), update)
+        commitment = self._commitment(round, update)
         expected = {"kind": "update.commit", "who": self.who, "round": round, "commitment": commitment}
         if any(body.get(name) != value for name, value in expected.items()):
             raise FedrayError(f"{self.name} finds another commitment than its own in the ledger; nothing is revealed.")
+
+    def _commitment(self, round: int, update: str) -> str:
+        return ledger.commitment(self._log, self._run, round, self.who, self.salt(round), update)
 
     def salt(self, round: int) -> str:
         """32 bytes that only this user knows; the same after a crash."""

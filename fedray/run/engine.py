@@ -35,6 +35,9 @@ from fedray.run.record import Record
 from fedray.run.task_failed import TaskFailed
 from fedray.runtime.interface import CallDone, CallFailed, Runtime, RuntimeEvent, Woken, WorkerLost, WorkerReady
 
+MOST_DEATHS = 9
+"""As many workers may die while the last round is being settled."""
+
 
 @dataclass
 class Standing:
@@ -160,9 +163,12 @@ class Engine:
 
     def _settle(self) -> None:
         """After the last round: wait until the ledger has every round, then write what waited for that."""
+        deaths = 0
         while self._record and self._record.unsettled:
             if self._record.answering:
-                self._understand(self._runtime.next_event())
+                deaths += sum(isinstance(event, Lost) for event in self._understand(self._runtime.next_event()))
+                if deaths > MOST_DEATHS:
+                    raise FedrayError(f"Workers died {deaths} times while their users were to cosign; see ray.log.")
             else:
                 self._record.wait()
             self._ask_participants()

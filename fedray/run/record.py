@@ -5,7 +5,7 @@ training never waits for the disk. Rounds are settled one after the other, each 
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from hashlib import sha256
@@ -15,12 +15,14 @@ from typing import Any
 import ledger
 from fedray import __version__
 from fedray.app import App
-from fedray.errors import FedrayError, StorageError
+from fedray.errors import FedrayError, InvalidInput, StorageError
 from fedray.layers.messages import CohortResult, Revealed, RevealOrder
 from fedray.layers.participants import LedgerAccess
 from fedray.run.settlement import MOST_SIGNATURE_LINES, Body, Settlement
+from ledger.cosignature import check_cosignature
 from ledger.folder import LedgerFolder
 from ledger.keyring import KeyRing
+from ledger.vkey import cosigner_vkey
 
 
 class Record:
@@ -48,6 +50,8 @@ class Record:
     @staticmethod
     def open(folder: Path, keys: Path, app: App, recipe: bytes, quorum: str, round: int, model: str) -> "Record":
         """Begin the ledger of a run in ``folder``, or go on with it from ``round``, whose model is ``model``."""
+        if round > 0 and not folder.exists():
+            raise _unknown(folder, round)
         with _plainly():
             log, server = _log(folder, keys, quorum)
             with ExitStack() as undo:
@@ -162,17 +166,23 @@ class Record:
         self.flush()
         self.wait()
         head, signed = self._log.published()
-        proofs = self._folder.consistency_paths(set(self._saw.values()) - {head.size}, head.size)
         self._sent = set(self._last_users)
-        return [(at, RevealOrder(rounds, signed, users, {}, proofs)) for at, users in self._last_users.items()]
+        return [
+            (worker, RevealOrder(rounds, signed, users, {}, self._proofs(users, head.size)))
+            for worker, users in self._last_users.items()
+        ]
 
     def _add_last(self, worker: int, revealed: Revealed) -> None:
         """Add cosignatures to the end of the ledger; the run has ended well without them."""
         self._sent.discard(worker)
         if revealed.objection:
             raise FedrayError(f"A participant objects to the end of the ledger: {revealed.objection}")
-        lines = list(revealed.cosignatures.values())[: MOST_SIGNATURE_LINES // len(self._last_users)]
-        self._written.append(self._log.cosign(self._log.published()[0].size, lines))
+        head = self._log.published()[0]
+        lines = list(revealed.cosignatures.items())[: MOST_SIGNATURE_LINES // len(self._last_users)]
+        with _plainly():
+            for name, line in lines:
+                check_cosignature(cosigner_vkey(name, self._names[name]), head.text(), line)
+        self._written.append(self._log.cosign(head.size, [line for _, line in lines]))
 
     def release(self) -> None:
         """Finish writing what was said, and give up the ledger's write lock."""
@@ -182,6 +192,8 @@ class Record:
     def _begin(self, app: App, recipe: str, round: int, model: str) -> None:
         run = self._log.state.run(self._run)
         begun = run is not None and run.last >= 0
+        if round > 0 and not begun:
+            raise _unknown(self._folder.path, round)
         if run is None or not run.recipe:
             self._state("run.open", recipe=recipe, created_by=f"fedray {__version__}", staleness=0)
         self._state("algorithm.publish", app=app.file.name, code=app.code_digest(), recipe=recipe)
@@ -216,7 +228,7 @@ class Record:
                 self._names[str(statement.body["name"])] = who
             if statement.body["kind"] == "data.register":
                 self._with_data.add(who)
-        self._opening = self._log.submit(self._said, check=False)
+        self._opening = self._log.submit(self._said)  # checked: what a node says must not spoil the ledger
         self._shown = self._log.publish()
         self._shown.add_done_callback(lambda _: self._wake())
 
@@ -230,15 +242,13 @@ class Record:
             raise ledger.LedgerIOError("its newest entries cannot be published; check the disk, then resume the run.")
         commits = [at for at, said in zip(places, self._said, strict=True) if said.body["kind"] == "update.commit"]
         current.ask(head, signed, self._folder.prove(commits, head.size))
-        proofs = self._folder.consistency_paths(set(self._saw.values()) - {head.size}, head.size)
         for worker, order in current.orders.items():
-            names = {f"user-{user}" for user in order.commits} | {name for name in self._saw if name[0] == "n"}
-            current.prove(worker, {size: proofs[size] for name in names if (size := self._saw.get(name)) in proofs})
+            current.prove(worker, self._proofs(order.users, head.size))
 
     def _close_round(self, current: Settlement) -> None:
         reveals, body = current.closing(self._names)
         evaluations = [self._sign("evaluation", **said) for said in current.evaluations]
-        last = self._log.submit([*reveals, self._sign("round.close", **body), *evaluations], check=False)
+        last = self._log.submit([*reveals, self._sign("round.close", **body), *evaluations])
         self._closing.append((current.number, last))
         self._written += [last, self._log.cosign(*current.witnessed())]
         self._saw |= dict.fromkeys(current.cosignatures, current.witnessed()[0])
@@ -246,6 +256,12 @@ class Record:
         self._rounds.popleft()
         self._opening = None
         self._sent.clear()
+
+    def _proofs(self, users: Iterable[int], size: int) -> dict[int, tuple[bytes, ...]]:
+        """Consistency proofs from what these users, and all nodes, saw last."""
+        names = {f"user-{user}" for user in users} | {name for name in self._saw if name.startswith("node-")}
+        seen = {self._saw[name] for name in names & self._saw.keys()} - {size}
+        return self._folder.consistency_paths(seen, size)
 
     def _state(self, kind: str, **fields: ledger.Value) -> None:
         with _plainly():
@@ -261,6 +277,13 @@ class Record:
                 self._written.popleft().result()
             if self._opening is not None and self._opening.done():
                 self._opening.result()
+
+
+def _unknown(folder: Path, round: int) -> InvalidInput:
+    return InvalidInput(
+        f"The run stands at round {round}, and its ledger, {folder}, is gone or knows nothing of it; bring back the "
+        "run's ledger/ and keys/, or submit a new run."
+    )
 
 
 def _log(folder: Path, keys: Path, quorum: str) -> tuple[ledger.Log, ledger.SigningKey]:

@@ -35,6 +35,8 @@ class _Tally:
     current: Work = field(default_factory=Work)
     superseded: int = 0
     closed: bool = False
+    shown: set[int] = field(default_factory=set)  # rounds whose updates were revealed before a resumption undid them
+    again: dict[int, int] = field(default_factory=dict)  # how often each of those was opened once more
 
 
 _COUNTED = {
@@ -63,11 +65,15 @@ class Runs:
             setattr(tally.current, what, getattr(tally.current, what) + 1)
         elif kind == "round.open":
             tally.current = Work()
+            if fields["round"] in tally.shown:
+                tally.again[fields["round"]] = tally.again.get(fields["round"], 0) + 1
         elif kind == "round.close":
             tally.current.cosignatures = len(fields["cosignatures"])
             tally.rounds.append(tally.current)
             tally.current = Work()
         elif kind == "run.resume":
+            undone = [*tally.rounds, tally.current][fields["round"] :]
+            tally.shown |= {at for at, work in enumerate(undone, start=fields["round"] + 1) if work.revealed}
             tally.superseded += len(tally.rounds[fields["round"] :])
             del tally.rounds[fields["round"] :]
             tally.current, tally.closed = Work(), False
@@ -89,3 +95,6 @@ class Runs:
                     yield f"{name}, round {number}: {missing} of {found.updates} committed updates were never revealed"
                 if found.updates and not found.cosignatures:
                     yield f"{name}, round {number}: nobody cosigned the head it was closed over"
+            for number, times in sorted(tally.again.items()):
+                how = "trained again" if times == 1 else f"trained again {times} times"
+                yield f"{name}, round {number}: {how} after updates of it were revealed, so they could be copied"

@@ -193,12 +193,16 @@ class Log:
                     future.set_exception(error)
 
     def _next_batch(self) -> tuple[list[Request], list[Chore]] | None:
-        """Everything queued, and a moment's more if the last batch was of several; None when closing."""
+        """Everything queued, and a moment's more if the last batch was of several; None when closing.
+
+        Nothing, too, when it is time to publish what a burst of callers has left behind.
+        """
         with self._wake:
-            self._wake.wait_for(lambda: self._queue or self._chores or self._closing)
+            patience = PUBLISH_SECONDS if self._writer.behind else None
+            self._wake.wait_for(lambda: self._queue or self._chores or self._closing, patience)
             if self._expected > 1 and self._queue:
                 self._wake.wait_for(lambda: len(self._queue) >= self._expected or self._closing, LINGER_SECONDS)
             batch = list(self._queue), list(self._chores)
             self._queue.clear()
             self._chores.clear()
-            return batch if any(batch) else None
+            return batch if any(batch) or not self._closing else None

@@ -20,7 +20,7 @@ _FRAME = struct.Struct(">II")
 
 
 class Journal:
-    """The journal's newest segment, open for appending. Use `Journal.begin` or `read_segments` and `Journal.go_on`."""
+    """The journal's newest segment, open for appending. Use `Journal.begin`, or `read_segment` and `Journal.go_on`."""
 
     def __init__(self, folder: Path, disk: Disk, first: int, size: int) -> None:
         self._folder, self._disk = folder, disk

@@ -4,12 +4,13 @@ Order: tiles and bundle, the checkpoint's place in the history, cosignatures, an
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from ledger.checkpoint import add_signatures
-from ledger.errors import RolledBack
+from ledger.errors import Refused, RolledBack
 from ledger.folder import LedgerFolder
 from ledger.fs import Disk, read
-from ledger.note import Signature
+from ledger.note import Signature, parse_note
 
 
 class Publisher:
@@ -31,7 +32,10 @@ class Publisher:
 
     def publish(self, size: int, checkpoint: bytes) -> None:
         """Make `checkpoint` the newest one; its tiles must be written."""
-        self._disk.replace(self._folder.history / str(size), checkpoint)  # whole: readers look into the history, too
+        self._disk.make_folder(self._folder.history)
+        kept = self._folder.history / str(size)
+        checkpoint = _with_lines_of(read(kept), checkpoint)
+        self._disk.replace(kept, checkpoint)  # whole: readers look into the history, too
         self._disk.replace(self._folder.checkpoint, checkpoint)
 
     def cosign(self, size: int, signatures: Sequence[Signature]) -> bytes:
@@ -51,3 +55,12 @@ class Publisher:
         """Remove the partial tiles that full ones have replaced (tlog-tiles allows it once those are published)."""
         for name in full:
             self._disk.remove_folder(self._folder.log / f"{name}.p")
+
+
+def _with_lines_of(before: bytes | None, checkpoint: bytes) -> bytes:
+    """The checkpoint with the cosignatures it had when it was published before; a damaged file is no matter."""
+    with suppress(Refused):
+        old, new = parse_note(before or b""), parse_note(checkpoint)
+        if old.text == new.text:
+            return add_signatures(checkpoint, [line for line in old.signatures if line not in new.signatures])
+    return checkpoint

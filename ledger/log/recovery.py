@@ -7,6 +7,7 @@ checkpoint may be behind the head after a crash; they are made again from the jo
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
@@ -22,12 +23,12 @@ from ledger.log.snapshot import load_snapshot
 from ledger.merkle import leaf_hash
 from ledger.note import NoteSigner, VerifierKey
 from ledger.state import State
-from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
+from ledger.tiles import TILE_WIDTH, TileHashes, bundle_path, decode_bundle, range_at
 
 
 @dataclass
 class Recovered:
-    """A ledger ready for its next entry; `cut` is how many entries were cut."""
+    """A ledger ready for its next entry."""
 
     checkpoint: Checkpoint
     signed: bytes
@@ -37,7 +38,6 @@ class Recovered:
     state: State
     last: Entry | None
     last_data: bytes
-    cut: int
     snapshot_size: int
     key: SigningKey
 
@@ -57,6 +57,7 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     kept = entries[: head.size - first]
     try:
         edge = Edge.at(first, folder.read)
+        root_at_first = edge.root()
         for at in range(0, len(kept), TILE_WIDTH):
             part = kept[at : at + TILE_WIDTH]
             edge.append(part, [leaf_hash(entry) for entry in part])
@@ -70,13 +71,12 @@ def recover(folder: LedgerFolder, ring: KeyRing, origin: str, key: SigningKey, d
     disk.settle({folder.log / above for name, _ in edge.tiles() for above in Path(name).parents})
     state = load_snapshot(folder.snapshot, origin, key.who, head.size)
     snapshot_size = state.size
-    last_data = _replay(folder, state, first, kept)
+    last_data = _replay(folder, state, first, kept, root_at_first)
     key = _in_force(state, ring, origin, key)
     newest = head.size // TILE_WIDTH * TILE_WIDTH
     journal = _go_on(folder.journal, disk, first, newest, kept)
     last = decode_entry(last_data) if last_data else None
-    cut = first + len(entries) - head.size
-    return Recovered(head, signed, published, edge, journal, state, last, last_data, cut, snapshot_size, key)
+    return Recovered(head, signed, published, edge, journal, state, last, last_data, snapshot_size, key)
 
 
 def origin_of(folder: LedgerFolder) -> str:
@@ -100,14 +100,13 @@ def _head(folder: LedgerFolder, ring: KeyRing, origin: str) -> bytes:
 
 def _journal(folder: Path, size: int) -> tuple[int, list[bytes]]:
     """The first entry that the journal holds, and its entries from there; RolledBack when they end before `size`."""
-    first, entries = 0, list[bytes]()
     starts = segments(folder)
-    for start in starts:
-        if start != first + len(entries):
-            if start > size or entries:
-                break
-            first = start
-        entries += read_segment(folder, start)
+    first, entries = starts[-1] if starts else 0, read_segment(folder, starts[-1]) if starts else []
+    for start in reversed(starts[:-1]):
+        before = read_segment(folder, start)
+        if start + len(before) != first:
+            break  # it is damaged, or published long ago: the root will tell
+        first, entries = start, before + entries
     if not starts or first + len(entries) < size or first > size:
         missing = size - first - len(entries)
         raise RolledBack(f"ledger rolled back: {max(missing, 1)} signed entries missing from {folder}; restore them.")
@@ -134,11 +133,12 @@ def _go_on(folder: Path, disk: Disk, first: int, newest: int, kept: list[bytes])
     return Journal.go_on(folder, disk, newest, kept[newest - first :])
 
 
-def _replay(folder: LedgerFolder, state: State, first: int, kept: list[bytes]) -> bytes:
+def _replay(folder: LedgerFolder, state: State, first: int, kept: list[bytes], root_at_first: bytes) -> bytes:
     """Apply what the state has not seen; the newest entry's bytes."""
     data = b""
-    start = min(state.size, max(first + len(kept) - 1, 0))
-    for number, data in _entries(folder, start, first, kept):
+    start = min(state.size, max(first + len(kept) - 1, 0)) // TILE_WIDTH * TILE_WIDTH
+    _check_published(folder, start, first, root_at_first)
+    for number, data in enumerate(chain(_published(folder, start, first), kept), min(start, first)):
         if number >= state.size:
             try:
                 state.apply(decode_entry(data).statement.body)
@@ -147,14 +147,26 @@ def _replay(folder: LedgerFolder, state: State, first: int, kept: list[bytes]) -
     return data
 
 
-def _entries(folder: LedgerFolder, start: int, first: int, kept: list[bytes]) -> Iterator[tuple[int, bytes]]:
+def _check_published(folder: LedgerFolder, start: int, first: int, root_at_first: bytes) -> None:
+    """Return when the bundles from `start` to `first`, multiples of 256, are those under the root; Tampered otherwise.
+
+    Nothing may be built on a file that nobody signed for.
+    """
+    if start >= first:
+        return
+    tree = range_at(start, TileHashes(first, folder.read).hash_at)
+    for entry in _published(folder, start, first):
+        tree.append(leaf_hash(entry))
+    if tree.size != first or tree.root() != root_at_first:
+        raise Tampered("log/tile/entries", f"entries {start} to {first} are not those under the signed root")
+
+
+def _published(folder: LedgerFolder, start: int, first: int) -> Iterator[bytes]:
     for index in range(start // TILE_WIDTH, first // TILE_WIDTH):
-        for at, data in enumerate(decode_bundle(folder.read(bundle_path(index)))):
-            if index * TILE_WIDTH + at >= start:
-                yield index * TILE_WIDTH + at, data
-    for at, data in enumerate(kept):
-        if first + at >= start:
-            yield first + at, data
+        try:
+            yield from decode_bundle(folder.read(bundle_path(index)))
+        except Refused as error:
+            raise Tampered(f"log/{bundle_path(index)}", str(error).rstrip(".")) from error
 
 
 def _is_published(data: bytes, head: Checkpoint, vkey: VerifierKey) -> bool:

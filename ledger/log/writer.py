@@ -8,12 +8,13 @@ delays them. With witnesses, receipts wait for the cosigned checkpoint.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ledger.canonical import Value
 from ledger.checkpoint import Checkpoint, add_signatures, sign_checkpoint
 from ledger.entry import Entry, encode_entry, entry_hash, first_prev
 from ledger.errors import LedgerIOError, Refused
@@ -58,7 +59,7 @@ class Writer:
         self._folder, self._ring, self._disk, self._cosign = LedgerFolder(path), KeyRing(keys, disk), disk, cosign
         self._folder.check_exists()
         self._busy = threading.Lock()
-        self._failed: Exception | None = None
+        self._failed: BaseException | None = None
         self._next_key: SigningKey | None = None
         self._published_at = 0.0
         self.published: tuple[Checkpoint, bytes]
@@ -80,14 +81,18 @@ class Writer:
             yield [request for request in waiting if request.done]
             waiting = [request for request in waiting if not request.done]
 
+    @property
+    def behind(self) -> bool:
+        """Whether something is signed for and not yet published, and may still be."""
+        return self._failed is None and self.head != self.published[0]
+
     def publish(self, every: float = 0.0) -> None:
         """Show the newest head to the public, unless another was shown less than `every` seconds ago.
 
         Raises LedgerIOError when the disk refuses; then this writer has stopped.
         """
         with self._busy:
-            behind = self._failed is None and self.head != self.published[0]
-            if behind and time.monotonic() - self._published_at >= every:
+            if self.behind and time.monotonic() - self._published_at >= every:
                 with self._stopping():
                     self._publish()
 
@@ -134,7 +139,7 @@ class Writer:
                     f"the newest {self.head.size - self.published[0].size} entries are recorded but not published, for "
                     f"the writer stopped ({self._failed}); open the ledger again, which publishes them."
                 )
-            if self._failed is None and self.state.size > self._snapshot_size:
+            if self._failed is None and self._snapshot_size < self.state.size == self.head.size:
                 self._save_snapshot()
         finally:
             self._journal.close()
@@ -154,7 +159,7 @@ class Writer:
         """After an error in here this writer goes on no more."""
         try:
             yield
-        except Exception as error:
+        except BaseException as error:  # an interrupt, too, may have come between two files
             self._failed = error
             raise
 
@@ -207,10 +212,25 @@ class Writer:
         data = encode_entry(entry)
         if request.check:
             check_signature(statement)
-        self.state.apply(statement.body)
+            self._check_head(statement.body)
+        self.state.apply(statement.body, cosignatures=request.check)
         leaf = leaf_hash(data)
         self._prev, self._last_ts = leaf.hex(), entry.ts
         return Sequenced(data, leaf, request)
+
+    def _check_head(self, body: Mapping[str, Value]) -> None:
+        """A round closes over a head of this very log, whatever its signer believes; its forms are checked later."""
+        size, root = body.get("head_size"), body.get("head_root")
+        if body.get("kind") != "round.close" or type(size) is not int:
+            return
+        if not 0 <= size <= self.head.size:
+            raise Refused(f"head_size is {size}, and the log has {self.head.size} entries; name a checkpoint of it.")
+        if size > self.published[0].size:
+            with self._stopping():
+                self._publish()
+        found = self._folder.root(size, self.published[0].size).hex()
+        if root != found:
+            raise Refused(f"head_root is {root!r:.100}, and the root at {size} entries is {found}; name that one.")
 
     def _commit(self, batch: Sequence[Sequenced]) -> None:
         if not batch:
@@ -226,10 +246,12 @@ class Writer:
             find = self._path_finder(self.head.size)
             for index, entry in enumerate(batch, first):
                 entry.owner.receipts.append(IssuedReceipt(index, checkpoint, find))
-        except Exception as error:
+        except BaseException as error:
             self._failed = error
             for entry in batch:
-                entry.owner.error = error
+                entry.owner.error = error if isinstance(error, Exception) else LedgerIOError("it was interrupted")
+            if not isinstance(error, Exception):
+                raise
 
     def _sign(self, batch: Sequence[Sequenced]) -> None:
         """Make the entries durable, then the head that contains them: from here on they can be acknowledged."""

@@ -68,8 +68,11 @@ def commit(run: Run, speaker: Account, fields: Fields, seq: int) -> None:
 
 
 def reveal(run: Run, speaker: Account, fields: Fields, seq: int) -> None:
-    """Show what was committed to."""
-    run.current().reveal(speaker.number, fields, seq)
+    """Show what was committed to, unless another account had shown it before it could be committed to."""
+    current, update = run.current(), fields["update"]
+    if run.revealed.get(update, (speaker.number,))[0] != speaker.number:
+        raise Refused(f"another account revealed the update {update} in an earlier round; reveal one of your own.")
+    current.reveal(speaker.number, fields, seq)
 
 
 def report(run: Run, speaker: Account, fields: Fields, seq: int) -> None:

@@ -15,7 +15,7 @@ from ledger.vkey import cosigned_message
 
 
 def needed(quorum: str, committers: int) -> int:
-    """How many cosignatures a round with so many committers needs: quorum is none, all, majority or a number."""
+    """How many of so many committers must cosign: quorum is none, all, majority or a number."""
     if quorum == "none" or committers == 0:
         return 0
     if quorum == "majority":
@@ -24,22 +24,24 @@ def needed(quorum: str, committers: int) -> int:
 
 
 def check_quorum(accounts: Accounts, current: Round, quorum: str, fields: Fields, *, signatures: bool) -> None:
-    """Return when enough of those with a part in the `current` round cosigned its round.close, each once.
+    """Return when enough of those who committed to an update of the `current` round cosigned its round.close.
 
-    A part have those who committed to an update and those who reported work. Refused otherwise; `signatures` has the
-    cosignatures themselves checked, not only counted.
+    Refused otherwise. Who reported work may cosign too but does not count: a report needs no data, so accounts made
+    for it are free. Nor does who has revoked its account since, which could not cosign any more; who has rotated its
+    key cosigns with the new one. `signatures` has the cosignatures themselves checked, not only counted.
     """
-    committers = current.committers()
-    allowed = {*committers, *(account for account, _, _ in current.reports)}
+    committers = {number for number in current.committers() if not accounts.all[number].revoked}
+    allowed = committers | {account for account, _, _ in current.reports}
     cosigners = [accounts.speaker(cosignature["who"]) for cosignature in fields["cosignatures"]]
     for cosigner in cosigners:
         if cosigner.number not in allowed:
             raise Refused(f"{cosigner.who} cosigned without a part in the round; leave its cosignature out.")
     if len({cosigner.number for cosigner in cosigners}) < len(cosigners):
         raise Refused("an account cosigned twice; give one cosignature of each.")
+    found = sum(cosigner.number in committers for cosigner in cosigners)
     least = needed(quorum, len(committers))
-    if len(cosigners) < least:
-        raise Refused(f"the round has {len(cosigners)} cosignatures; the quorum needs {least}, so collect more.")
+    if found < least:
+        raise Refused(f"{found} of those who committed cosigned; the quorum needs {least}, so collect more of them.")
     if signatures:
         check_cosignatures(fields)
 

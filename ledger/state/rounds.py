@@ -12,11 +12,12 @@ from ledger.statements import commitment
 
 
 class Commit(NamedTuple):
-    """What one account has committed to, and whether it has shown it."""
+    """What one account has committed to under the key `who`, and the digest of the update once it has shown it."""
 
+    who: str
     commitment: str
     examples: int
-    revealed: bool = False
+    update: str = ""
 
 
 class Round:
@@ -26,7 +27,6 @@ class Round:
         self.number = number
         self.users = users
         self.commits: dict[tuple[int, int], Commit] = {}  # (account, round it was trained for); stale ones are late
-        self.commitments: set[str] = set()
         self.reports: set[tuple[int, int, int]] = set()  # (account, round, cohort)
         self.links: dict[str, list[int]] = {}  # model -> the accounts that published it
         self.commits_end = 0  # how many statements there were with the last commit
@@ -39,10 +39,7 @@ class Round:
             raise Refused(f"round {self.number} is being revealed; commit to an update before the first reveal.")
         if key in self.commits:
             raise Refused(f"{fields['who']} has committed to round {key[1]} already; one update a round is allowed.")
-        if fields["commitment"] in self.commitments:
-            raise Refused(f"the commitment {fields['commitment']} is another's; make one with a salt of your own.")
-        self.commits[key] = Commit(fields["commitment"], fields["examples"])
-        self.commitments.add(fields["commitment"])
+        self.commits[key] = Commit(fields["who"], fields["commitment"], fields["examples"])
         self.commits_end = seq + 1
 
     def reveal(self, account: int, fields: Fields, seq: int) -> None:
@@ -51,13 +48,15 @@ class Round:
         commit = self.commits.get(key)
         if commit is None:
             raise Refused(f"{fields['who']} has not committed to round {key[1]}; state update.commit first.")
-        if commit.revealed:
+        if commit.update:
             raise Refused(f"{fields['who']} has revealed its update of round {key[1]} already; reveal it once.")
-        if commitment(fields["salt"], fields["update"]) != commit.commitment:
+        what = (fields["log"], fields["run"], fields["round"], commit.who, fields["salt"], fields["update"])
+        if commitment(*what) != commit.commitment:
             raise Refused(
-                f"salt and update do not make the commitment {commit.commitment}; reveal what it was made of."
+                f"salt and update do not make the commitment {commit.commitment} of {commit.who} to round {key[1]}; "
+                "reveal what it was made of."
             )
-        self.commits[key] = commit._replace(revealed=True)
+        self.commits[key] = commit._replace(update=fields["update"])
         if self.reveals_begin is None:
             self.reveals_begin = seq
 
@@ -79,7 +78,7 @@ class Round:
         """Return when a round.close counts what was committed and its head lies between commits and reveals."""
         stated = (fields["updates"], fields["examples"], fields["revealed"])
         commits = self.commits.values()
-        found = (len(commits), sum(c.examples for c in commits), sum(c.revealed for c in commits))
+        found = (len(commits), sum(c.examples for c in commits), sum(c.update != "" for c in commits))
         if stated != found:
             raise Refused(f"the round closes over (updates, examples, revealed) = {stated}; what was said is {found}.")
         last = size if self.reveals_begin is None else self.reveals_begin
@@ -110,7 +109,6 @@ class Round:
         """What `dump` gave."""
         self = cls(value["number"], value["users"])
         self.commits = {(account, number): Commit(*rest) for account, number, *rest in value["commits"]}
-        self.commitments = {commit.commitment for commit in self.commits.values()}
         self.reports = {(account, number, cohort) for account, number, cohort in value["reports"]}
         self.links = {model: list(accounts) for model, accounts in value["links"]}
         self.commits_end, self.reveals_begin = value["commits_end"], value["reveals_begin"]

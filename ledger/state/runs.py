@@ -25,6 +25,10 @@ class Run:
         # The round in which each commit, (account, round), and report, (account, round, cohort), counted, so that none
         # counts twice when late ones may come. It is whole from the round `remembered` on; synchronous runs need none.
         self.counted: dict[tuple[int, ...], int] = {}
+        # The updates revealed in closed rounds: digest -> (who committed to it first, when last revealed). A late one
+        # may be a copy of one of them. Those of the open round are none of each other: all were committed to
+        # before the first was revealed, and whoever is shown one elsewhere must not have its owner's refused by it.
+        self.revealed: dict[str, tuple[int, int]] = {}
         self.remembered = 1
 
     @property
@@ -84,6 +88,10 @@ class Run:
         if self.staleness:
             self.counted |= dict.fromkeys([*current.commits, *current.reports], current.number)
             self.counted = {key: where for key, where in self.counted.items() if key[1] >= self.remembered}
+            for (account, _), commit in current.commits.items():
+                if commit.update and self.revealed.get(commit.update, (account,))[0] == account:
+                    self.revealed[commit.update] = (account, current.number)
+            self.revealed = {update: by for update, by in self.revealed.items() if by[1] >= self.remembered}
         self.round = None
 
     def resume(self, number: int) -> None:
@@ -91,6 +99,7 @@ class Run:
         del self.models[number + 1 :]
         self.known = set(self.models)
         self.counted = {key: where for key, where in self.counted.items() if where <= number}
+        self.revealed = {update: by for update, by in self.revealed.items() if by[1] <= number}
         self.remembered = min(self.remembered, number + 1)
         self.closed, self.round = False, None
 
@@ -106,6 +115,7 @@ class Run:
             "algorithms": [[*key, account] for key, account in self.algorithms.items()],
             "round": None if self.round is None else self.round.dump(),
             "counted": [[where, *key] for key, where in sorted(self.counted.items())],
+            "revealed": [[update, *by] for update, by in self.revealed.items()],
             "remembered": self.remembered,
         }
 
@@ -120,5 +130,6 @@ class Run:
         self.algorithms = {(app, code, recipe): account for app, code, recipe, account in value["algorithms"]}
         self.round = None if value["round"] is None else Round.load(value["round"])
         self.counted = {tuple(key): where for where, *key in value["counted"]}
+        self.revealed = {update: (account, where) for update, account, where in value["revealed"]}
         self.remembered = value["remembered"]
         return self

@@ -15,7 +15,7 @@ from ledger.state.quorum import check_quorum
 from ledger.state.runs import Run
 from ledger.state.views import RunView
 
-VERSION = 1
+VERSION = 2
 RULES = CONTRIBUTIONS | PROGRESS
 BEFORE_OPENING = frozenset({"run.open", "algorithm.publish", "data.register"})  # what may name a run not yet there
 

@@ -9,7 +9,7 @@ from ledger.proofs import check_inclusion
 from ledger.source import Source
 from ledger.verify.heads import History, Remembered, reason
 from ledger.verify.replay import Replay
-from ledger.verify.unfinished import root_beyond
+from ledger.verify.unfinished import makes_root
 
 
 class Checkpoints:
@@ -22,6 +22,7 @@ class Checkpoints:
         self.agreed: list[Remembered] = []
         self.count = 0
         self.has_quorum = False
+        self._cosigned: list[int] = []  # which of the history have more signatures than the operator's
         self._size = newest.checkpoint.size
         self._due: list[tuple[int, Remembered | None]] = [(size, None) for size in history.sizes if size <= self._size]
 
@@ -53,6 +54,7 @@ class Checkpoints:
                 raise Tampered(newest.name, f"it has signature lines that history/{self._size} lacks")
         else:
             self.count += 1
+        self._check_cosignatures()
         if policy:
             self._check_policy(policy)
 
@@ -64,7 +66,7 @@ class Checkpoints:
                 ahead.append(self._history.read(size, self._newest.checkpoint.origin))
                 self._check_signed(ahead[-1], f"history/{size}")
         for head in ahead:
-            if root_beyond(source, folder, self._replay.tree, head.checkpoint.size) == head.checkpoint.root:
+            if makes_root(source, folder, self._replay.tree, head.checkpoint.size, head.checkpoint.root):
                 self.agreed.append(head)
                 more = head.checkpoint.size - self._size
                 self.notes.append(
@@ -79,7 +81,26 @@ class Checkpoints:
             raise Tampered(f"history/{size}", f"its root is not that of the first {size} entries")
         if self._signatures:
             self._check_signed(head, f"history/{size}")
+        if any(line.name != head.checkpoint.origin for line in head.note.signatures):
+            self._cosigned.append(size)  # by somebody who may be yet to register
         self.count += 1
+
+    def _check_cosignatures(self) -> None:
+        """What bears the name and key id of an account must be by it, all accounts being known by now."""
+        if not self._signatures:
+            return
+        unknown = 0
+        heads = ((f"history/{size}", size) for size in self._cosigned)
+        for where, note in (
+            (self._newest.name, self._newest.note),
+            *((where, self._history.read(size, self._newest.checkpoint.origin).note) for where, size in heads),
+        ):
+            try:
+                unknown += self._replay.cosigners.check(note)
+            except Refused as error:
+                raise Tampered(where, reason(error)) from error
+        if unknown:
+            self.notes.append(f"{unknown} signature lines bear an account's name but no key of its: they say nothing")
 
     def _check_remembered(self, size: int, head: Remembered) -> None:
         if head.checkpoint.root != self._replay.tree.root_at(size):

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ledger.errors import Refused, Tampered
+from ledger.merkle import HASH_BYTES
 from ledger.source import Source
-from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, parse_tile_path, tiles_of
+from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, parse_tile_path, tiles_of
 from ledger.verify.tree import Tree
 
+_SECTOR_BYTES = 512
 _LEFTOVER = re.compile(r"(.*/)?\.[^/]+\.[a-z0-9_]{8}")  # as tempfile names them
 
 
@@ -53,7 +55,7 @@ class Files:
         for tile in sorted(needed | self._upper, key=lambda tile: (tile.level, tile.index, tile.width)):
             assert tile.level
             expected = tree.tile(tile.level, tile.index, tile.width)
-            compare(self._source, tile, expected, beyond=len(expected) < tile.width * 32)
+            compare(self._source, tile, expected, beyond=len(expected) < tile.width * HASH_BYTES)
 
     def notes(self) -> Iterator[str]:
         """What is harmless but odd."""
@@ -73,8 +75,8 @@ def is_leftover(name: str) -> bool:
 def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> None:
     """Return when the tile's file holds what is expected; Tampered otherwise.
 
-    One that reaches `beyond` the checkpoint may be half written, so it need only not differ. A missing partial tile is
-    no loss when the full one is there, which may have replaced it while we read.
+    One that reaches `beyond` the checkpoint may be half written; only when it is whole may it not differ. A missing
+    partial tile is no loss when the full one is there, which may have replaced it while we read.
     """
     data = source.read(tile.path)
     if data is None and tile.width < TILE_WIDTH:
@@ -83,6 +85,20 @@ def compare(source: Source, tile: Tile, expected: bytes, *, beyond: bool) -> Non
     if data is None:
         raise Tampered(f"log/{tile.path}", "the file is missing")
     if beyond:
-        data, expected = data[: len(expected)], expected[: len(data)]
+        if _is_torn(tile, data):
+            return
+        data = data[: len(expected)]
     if data != expected:
         raise Tampered(f"log/{tile.path}", "it is not what the entries make it")
+
+
+def _is_torn(tile: Tile, data: bytes) -> bool:
+    """Whether the file is as a loss of power leaves one: cut short, or with zeros in place of its blocks or its end."""
+    if tile.level is not None:
+        hashes = (data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
+        return len(data) != tile.width * HASH_BYTES or bytes(HASH_BYTES) in hashes
+    try:
+        entries = decode_bundle(data)
+    except Refused:
+        return True
+    return len(entries) != tile.width or bytes(_SECTOR_BYTES) in data or any(entry[-1:] in b"\0" for entry in entries)

@@ -27,17 +27,20 @@ class Seen(NamedTuple):
 def gaps(seen: Seen) -> Iterator[str]:
     """What was not ruled out, a sentence each."""
     size = seen.newest.checkpoint.size
+    pinned = max((head.checkpoint.size for head in seen.pinned), default=-1)
     if seen.fast:
         yield "forged statements, and ones the rules forbid: signatures and rules were left out (fast)"
     if seen.foreign:
         yield "anything in the entries: they are those of a foreign log, and only the tree over them was checked"
     elif size == 0 and seen.policy is None:
         yield "another operator: the log has no genesis yet to name its own; give a policy with its key"
+    elif pinned <= 0 and seen.policy is None:
+        yield "another operator: whose key signs for the log is its own word; give a policy with the key you know"
     if seen.has_quorum and seen.policy and seen.policy.quorum != NONE:
         yield from _after_cosignatures(seen.newest.note, seen.policy)
     else:
         yield "split view: no witness quorum says that others are shown the same entries"
-        yield from _without_witnesses(size, max((head.checkpoint.size for head in seen.pinned), default=-1))
+        yield from _without_witnesses(size, pinned)
     if not seen.listed:
         yield "leftover or contradictory files: an address does not list what it serves, and shows no history"
 

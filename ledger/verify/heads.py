@@ -1,6 +1,6 @@
 """Signed heads beside the newest checkpoint: the history, and what somebody remembers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,12 @@ _RECEIPT = b"c2sp.org/tlog-proof"
 class Operators:
     """Who signs for the log from which size on, by its own entries."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, since: Iterable[tuple[int, str]] = ()) -> None:
         self._origin = origin
-        self.since: list[tuple[int, str]] = []
+        self.since: list[tuple[int, str]] = list(since)
 
-    def check(self, note: Note, size: int) -> None:
-        """Return when whoever must sign a checkpoint of this size has; the one of a hand-over is signed by both.
+    def check(self, note: Note, size: int) -> tuple[VerifierKey, ...]:
+        """The keys that must sign a checkpoint of this size, and have; the one of a hand-over is signed by both.
 
         Refused otherwise, and when nobody is known to, for want of a genesis.
         """
@@ -32,6 +32,7 @@ class Operators:
         missing = [key for key in keys if key not in signed]
         if missing:
             raise Refused(f"the operator's key at size {size}, {missing[0]}, did not sign it")
+        return signed
 
     def _keys(self, size: int) -> list[VerifierKey]:
         known = [(start, who) for start, who in self.since if start <= size]

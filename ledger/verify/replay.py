@@ -9,6 +9,7 @@ from ledger.schemas import Body
 from ledger.state import State
 from ledger.tiles import TILE_WIDTH
 from ledger.verify.bundles import Bodies, Found
+from ledger.verify.cosigners import Cosigners
 from ledger.verify.heads import Operators
 from ledger.verify.tree import Tree
 
@@ -21,6 +22,7 @@ class Replay:
 
     def __init__(self, origin: str, watch: Watch | None = None) -> None:
         self.tree, self.state, self.operators = Tree(), State(), Operators(origin)
+        self.cosigners = Cosigners(self.state)
         self.kinds: Counter[str] = Counter()
         self.speakers: set[str] = set()
         self._watch = watch
@@ -57,6 +59,7 @@ class Replay:
                     self._check_head(body)
             except Refused as error:
                 raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
+            self.cosigners.take(body)
             if self._watch:
                 self._watch(number, body)
 

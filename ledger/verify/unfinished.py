@@ -1,5 +1,7 @@
 """Entries that are signed but not yet published, as a crash, or a writer at work, leaves them behind the checkpoint."""
 
+from collections.abc import Iterator
+from itertools import islice, product
 from pathlib import Path
 
 from ledger.errors import LedgerIOError, Refused
@@ -9,33 +11,45 @@ from ledger.source import Source
 from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
 from ledger.verify.tree import Tree
 
+_MOST_TRIED = 64  # ways to combine what the files say; when only crashes were at work, the first way is right
 
-def root_beyond(source: Source, folder: Path | None, tree: Tree, size: int) -> bytes | None:
-    """The root at a size that the published log has yet to reach, from its bundles and the journal; None without them.
 
-    Nothing of what lies behind the checkpoint is verified but that it makes this root.
+def makes_root(source: Source, folder: Path | None, tree: Tree, size: int, root: bytes) -> bool:
+    """Whether entries for this root, at a size that the published log has yet to reach, are in journal or bundles.
+
+    Nothing of what lies behind the checkpoint is verified but that it makes this root. A file may be torn, so each is
+    as good as another.
     """
-    range_ = CompactRange(tree.size, tree.peaks(tree.size))
-    while range_.size < size:
-        index, at = divmod(range_.size, TILE_WIDTH)
-        width = min(TILE_WIDTH, size - index * TILE_WIDTH)
-        entries = _bundle(source, index, width) or _journal(folder, index)
-        if len(entries) < width:
-            return None
-        for entry in entries[at:width]:
-            range_.append(leaf_hash(entry))
-    return range_.root()
+    candidates = []
+    for index in range(tree.size // TILE_WIDTH, (size + TILE_WIDTH - 1) // TILE_WIDTH):
+        start, width = index * TILE_WIDTH, min(TILE_WIDTH, size - index * TILE_WIDTH)
+        parts = (entries[max(tree.size - start, 0) : width] for entries in _read(source, folder, index, width))
+        candidates.append(list(dict.fromkeys(tuple(map(leaf_hash, part)) for part in parts)))
+    for leaves in islice(product(*candidates), _MOST_TRIED):
+        range_ = CompactRange(tree.size, tree.peaks(tree.size))
+        for leaf in (leaf for part in leaves for leaf in part):
+            range_.append(leaf)
+        if range_.root() == root:
+            return True
+    return False
 
 
-def _bundle(source: Source, index: int, width: int) -> list[bytes]:
-    for path in (bundle_path(index, width), bundle_path(index)):
-        try:
-            data = source.read(path)
-            if data is not None:
-                return decode_bundle(data)
-        except Refused:
-            pass
-    return []
+def _read(source: Source, folder: Path | None, index: int, width: int) -> Iterator[list[bytes]]:
+    """What the journal and the bundles have of this bundle, where that is enough."""
+    for entries in (
+        _journal(folder, index),
+        *(_bundle(source, bundle_path(index, wide)) for wide in (width, TILE_WIDTH)),
+    ):
+        if len(entries) >= width:
+            yield entries
+
+
+def _bundle(source: Source, path: str) -> list[bytes]:
+    data = source.read(path)
+    try:
+        return [] if data is None else decode_bundle(data)
+    except Refused:
+        return []
 
 
 def _journal(folder: Path | None, index: int) -> list[bytes]:

@@ -18,9 +18,9 @@ USER = EndUser(4, KEY, LOG, RUN)
 PARENT = digest("model 0")
 
 
-def hidden(salt: str, digest: str) -> str:
-    """SHA-256 over the pre-authentication encoding (DSSE v1) of salt and digest, a line each."""
-    kind, text = b"application/vnd.fedray.update.v1", f"{salt}\n{digest}\n".encode()
+def hidden(salt: str, digest: str, round: int = 2) -> str:
+    """SHA-256 over the pre-authentication encoding (DSSE v1) of what a commitment is bound to, a line each."""
+    kind, text = b"application/vnd.fedray.update.v1", f"{LOG}\n{RUN}\n{round}\n{KEY.who}\n{salt}\n{digest}\n".encode()
     return sha256(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(text), text)).hexdigest()
 
 
@@ -47,6 +47,7 @@ def test_what_is_revealed_makes_the_commitment_and_no_other_salt_does():
     assert committed.body["commitment"] == hidden(revealed.body["salt"], revealed.body["update"])
     assert committed.body["commitment"] != hidden(USER.salt(3), update(4, 2))
     assert committed.body["commitment"] != hidden(revealed.body["salt"], update(5, 2))
+    assert committed.body["commitment"] != hidden(revealed.body["salt"], update(4, 2), round=3)
 
 
 def test_a_commitment_shows_neither_salt_nor_update():

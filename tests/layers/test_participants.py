@@ -86,14 +86,14 @@ def test_all_reveal_and_cosign_once_the_checkpoint_holds_their_commitments(book)
         body = statement.body
         assert (body["kind"], body["round"], body["run"]) == ("update.reveal", 1, RUN)
         entry = order.commits[user].entry.decode()
-        assert hidden(body["salt"], body["update"]) in entry and body["who"] in entry
+        assert hidden(body["who"], body["salt"], body["update"]) in entry and body["who"] in entry
     check_cosigned(revealed, order.checkpoint, EVERYBODY)
     assert not revealed.objection and revealed.behind == ()
 
 
-def hidden(salt: str, digest: str) -> str:
-    """SHA-256 over the pre-authentication encoding (DSSE v1) of salt and digest, a line each."""
-    kind, text = b"application/vnd.fedray.update.v1", f"{salt}\n{digest}\n".encode()
+def hidden(who: str, salt: str, digest: str) -> str:
+    """SHA-256 over the pre-authentication encoding (DSSE v1) of what is committed to in round 1, a line each."""
+    kind, text = b"application/vnd.fedray.update.v1", f"{LOG}\n{RUN}\n1\n{who}\n{salt}\n{digest}\n".encode()
     return sha256(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(text), text)).hexdigest()
 
 

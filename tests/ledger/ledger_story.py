@@ -110,15 +110,21 @@ def commit(
     examples: int = EXAMPLES,
     key: SigningKey | None = None,
     hidden: str | None = None,
+    shown: str | None = None,
     run: str = RUN,
 ) -> Statement:
+    """To `shown`, the digest of another update than the user's own; or with a `hidden` commitment as it is."""
+    key = key or USERS[user]
     fields: dict[str, Value] = {"run": run, "round": number, "parent": parent or model(number - 1)}
-    fields["commitment"] = hidden or commitment(salt(user, number), update(user, number))
-    return sign(key or USERS[user], "update.commit", LOG, **fields, examples=examples)
+    what = salt(user, number), shown or update(user, number)
+    fields["commitment"] = hidden or commitment(LOG, run, number, key.who, *what)
+    return sign(key, "update.commit", LOG, **fields, examples=examples)
 
 
-def reveal(user: int, number: int, key: SigningKey | None = None, shown: str | None = None) -> Statement:
-    fields: dict[str, Value] = {"run": RUN, "round": number, "salt": salt(user, number)}
+def reveal(
+    user: int, number: int, key: SigningKey | None = None, shown: str | None = None, run: str = RUN
+) -> Statement:
+    fields: dict[str, Value] = {"run": run, "round": number, "salt": salt(user, number)}
     return sign(key or USERS[user], "update.reveal", LOG, **fields, update=shown or update(user, number))
 
 

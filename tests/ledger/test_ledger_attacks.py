@@ -136,8 +136,9 @@ def test_a_linked_folder_is_found(ledger, nobody):
 
 
 def test_a_file_beyond_the_checkpoint_that_contradicts_it_is_found(ledger, nobody):
-    for name in ("tile/0/001.p/44", "tile/entries/001.p/44", "tile/1/000.p/2"):
-        (ledger / "log" / name).write_bytes(b"\x00" * 64)
+    whole = {"tile/0/001.p/44": b"x" * 44 * 32, "tile/entries/001.p/44": b"\0\1x" * 44, "tile/1/000.p/2": b"x" * 64}
+    for name, data in whole.items():
+        (ledger / "log" / name).write_bytes(data)
         found(ledger, nobody)
         (ledger / "log" / name).unlink()
 
@@ -237,6 +238,23 @@ def test_a_checkpoint_with_signature_lines_of_its_own_is_found(ledger, nobody):
     line = Cosigner("stranger", THIEF).cosign(parse_note(path.read_bytes()).text, 1)
     path.write_bytes(add_signatures(path.read_bytes(), [line]))
     found(ledger, nobody)
+
+
+@pytest.mark.parametrize("where", ["history", "newest"])
+def test_a_cosignature_that_a_participant_did_not_make_is_found(ledger, nobody, where):
+    names = ["history/256"] if where == "history" else ["log/checkpoint", f"history/{SIZE}"]
+    text = parse_note((ledger / names[0]).read_bytes()).text
+    good = Cosigner("user-0", USERS[0]).cosign(text, 1)
+    forged = Signature(good.name, good.key_id, good.data[:-1] + bytes([good.data[-1] ^ 1]))
+    strange = Cosigner("user-0", THIEF).cosign(text, 1)  # a witness may have any name
+    for line in (good, strange, forged):
+        for name in names:
+            (ledger / name).write_bytes(add_signatures((ledger / name).read_bytes(), [line]))
+        if line is not forged:
+            assert verify_dir(ledger, keys=nobody).ok
+    (problem,) = found(ledger, nobody, fast=False).problems
+    assert isinstance(problem, Tampered)
+    assert problem.where == names[0]
 
 
 # What is wrong in entries, though the operator has made tree and checkpoint to fit: the hash chain and the statements.

@@ -6,11 +6,26 @@ import shutil
 
 import pytest
 from forged_ledger import Forge, chain, honest, told
-from ledger_story import LOG, OPERATOR, RUN, USERS, close, resume, reveal, stake, tell, transfer
+from ledger_story import (
+    LOG,
+    OPERATOR,
+    RUN,
+    USERS,
+    close,
+    commit,
+    end,
+    open_round,
+    resume,
+    reveal,
+    stake,
+    tell,
+    transfer,
+)
 
 from ledger import Log
 from ledger.audit import audit_dir
 from ledger.audit.books import Books
+from ledger.audit.runs import Runs
 from ledger.canonical import encode
 from ledger.keys import pae
 from ledger.log.snapshot import PAYLOAD_TYPE
@@ -79,6 +94,29 @@ def test_rounds_that_were_done_over_are_superseded(tmp_path, nobody):
     assert audit.problems == ()
     (run,) = audit.runs
     assert (run.rounds, run.superseded, run.work.updates) == (1, 1, 2)
+    assert audit.findings == ()  # nothing was trained again yet
+
+
+def test_rounds_trained_again_after_their_updates_were_shown_are_findings():
+    def findings(*told):
+        runs = Runs()
+        for statement in told:
+            runs.enter(statement.body)
+        return [text for text in runs.findings() if "again" in text]
+
+    begun = [open_round(1), commit(0, 1), reveal(0, 1)]
+    closed = [*begun, close(1, 2), open_round(2), commit(0, 2)]
+    assert findings(*closed, resume(1), open_round(2)) == []  # nothing of round 2 had been shown
+    (again,) = findings(*closed, resume(0), open_round(1))
+    assert again.startswith(f"{RUN}, round 1: trained again after updates of it were revealed")
+    (left_open,) = findings(*begun, resume(0), open_round(1))
+    assert left_open == again
+    (ended,) = findings(*begun, end(0), resume(0), *begun)
+    assert ended == again
+    both = findings(*closed, reveal(0, 2), resume(0), *closed, resume(0), open_round(1))
+    assert [text.split(" after")[0] for text in both] == [
+        f"{RUN}, round 1: trained again 2 times", f"{RUN}, round 2: trained again",
+    ]  # fmt: skip
 
 
 def test_money_is_counted_again_by_other_code(tmp_path, nobody):

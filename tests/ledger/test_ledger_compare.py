@@ -2,7 +2,7 @@
 
 import pytest
 from forged_ledger import Forge, chain
-from ledger_story import LOG, OPERATOR, SigningKey, genesis, register_account
+from ledger_story import LOG, OPERATOR, SigningKey, genesis, register_account, rotate_operator
 from merkle_reference import inclusion
 
 from ledger import Refused
@@ -11,6 +11,7 @@ from ledger.fork import ForkProof, parse_fork
 from ledger.published import PublishedTree
 from ledger.receipt import Receipt
 from ledger.source import FolderSource
+from ledger.verify.heads import Operators
 from ledger.vkey import ED25519, VerifierKey
 
 KEYS = (VerifierKey(LOG, ED25519, bytes.fromhex(OPERATOR.who.removeprefix("ed25519:"))),)
@@ -136,3 +137,20 @@ def test_a_proof_has_one_spelling(trees):
     ):
         with pytest.raises(Refused):
             parse_fork(bad).verify(KEYS)
+
+
+def test_a_key_that_was_retired_cannot_frame_the_log():
+    statements = [genesis(), *map(_register, range(9)), rotate_operator(STRANGER)]
+    after = {0: (OPERATOR,), 11: (OPERATOR, STRANGER), 12: (STRANGER,)}
+    good = Forge(chain([*statements, *map(_register, range(10, 14))]), signers=after)
+    stolen = Forge(chain([*statements[:10], *map(_register, range(100, 106))]))
+    keys = Operators(LOG, [(0, OPERATOR.who), (11, STRANGER.who)])
+    for size in (11, 12, 15):
+        assert compare(good.checkpoint(size), good.checkpoint(size), [keys]).relation == "same"
+        with pytest.raises(Refused):
+            compare(good.checkpoint(size), stolen.checkpoint(size), [keys])
+    other = Forge(chain([genesis(), *map(_register, range(20, 30))])).checkpoint(10)
+    assert compare(good.checkpoint(10), other, [keys]).relation == "forked"
+    for size in (12, 15):  # his ledger says that he is the operator
+        verdict = compare(good.checkpoint(size), stolen.checkpoint(size), [keys, Operators(LOG, [(0, OPERATOR.who)])])
+        assert (verdict.relation, verdict.exit_code, verdict.proof) == ("unknown", 3, None)

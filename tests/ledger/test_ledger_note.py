@@ -71,7 +71,7 @@ def test_a_verifier_key_comes_back_as_it_was_written():
     for vkey in (FOO, PETER, ENOCH):
         assert str(VerifierKey.parse(vkey)) == vkey
     key = VerifierKey.parse(PETER)
-    assert key == VerifierKey.of("PeterNeumann", ED25519, key.public) == pickle.loads(pickle.dumps(key))
+    assert key == VerifierKey("PeterNeumann", ED25519, key.public) == pickle.loads(pickle.dumps(key))
     assert key.key_id == bytes.fromhex("c74f20a3") == hashlib.sha256(b"PeterNeumann\n\x01" + key.public).digest()[:4]
     assert key.who == f"ed25519:{key.public.hex()}"
 
@@ -126,7 +126,7 @@ def test_a_malformed_verifier_key_is_refused(vkey):
 
 def test_a_key_under_which_signatures_prove_nothing_is_refused():
     with pytest.raises(Refused, match="low-order"):
-        VerifierKey.of("log", ED25519, bytes(32))
+        VerifierKey("log", ED25519, bytes(32))
 
 
 def test_an_error_or_a_printed_signer_never_shows_the_seed():
@@ -144,7 +144,7 @@ def test_an_error_or_a_printed_signer_never_shows_the_seed():
 def test_some_names_no_key_can_have(name):
     for make in (
         lambda: NoteSigner(name, SigningKey.from_seed(bytes(32))),
-        lambda: VerifierKey.of(name, COSIGNATURE, bytes.fromhex("d75a980182b10ab7" * 4)),
+        lambda: VerifierKey(name, COSIGNATURE, bytes.fromhex("d75a980182b10ab7" * 4)),
         lambda: Signature(name, b"abcd", b"x"),
     ):
         with pytest.raises(Refused):

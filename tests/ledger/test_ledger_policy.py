@@ -229,7 +229,7 @@ def test_a_malformed_policy_is_refused(text, complaint):
 
 
 def test_the_same_key_under_another_name_is_a_duplicate():
-    renamed = VerifierKey.of("witness.example/renamed", COSIGNATURE, X1.vkey.public)
+    renamed = VerifierKey("witness.example/renamed", COSIGNATURE, X1.vkey.public)
     with pytest.raises(Refused, match="already"):
         Policy.parse(f"{THREE}witness d {renamed}\nquorum none\n")
 

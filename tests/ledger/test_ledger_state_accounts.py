@@ -237,7 +237,7 @@ def test_a_dump_shares_nothing_with_its_state(state):
 
 def test_what_is_no_dump_is_not_loaded(state):
     dump = state.dump()
-    wrong = [None, [], {}, 1, dump | {"v": 2}, dump | {"accounts": [[]]}, dump | {"runs": [{}]}, dump | {"more": 1}]
+    wrong = [None, [], {}, 1, dump | {"v": 1}, dump | {"accounts": [[]]}, dump | {"runs": [{}]}, dump | {"more": 1}]
     wrong += [dump | {"operators": 1}, dump | {"accounts": None}, {name: dump[name] for name in dump if name != "log"}]
     for value in wrong:
         with pytest.raises(Refused, match="no state"):

@@ -30,13 +30,18 @@ from ledger_story import (
     report,
     resume,
     reveal,
+    revoke,
+    rotate,
     round_statements,
+    salt,
     save_checkpoint,
     story,
     tell,
     update,
 )
 
+from ledger.canonical import Value
+from ledger.keys import SigningKey
 from ledger.state import Registration, State
 from ledger.statements import commitment, sign
 
@@ -84,7 +89,6 @@ def test_a_run_shows_what_is_known_of_it(state):
         ([open_round(1)], commit(0, 1, parent=model(1)), "model after round 0"),
         ([open_round(1), commit(0, 1)], commit(0, 1), "already"),
         ([open_round(1), commit(0, 1)], commit(0, 1, hidden=digest("x")), "already"),
-        ([open_round(1), commit(0, 1)], commit(1, 1, hidden=commitment(digest("salt 0 1"), update(0, 1))), "another's"),
         ([open_round(1), commit(0, 1), reveal(0, 1)], commit(1, 1), "before the first reveal"),
         ([open_round(1), commit(0, 1)], reveal(1, 1), "has not committed"),
         ([open_round(1), commit(0, 1)], reveal(0, 1, shown=digest("x")), "do not make the commitment"),
@@ -184,14 +188,18 @@ def test_a_head_cannot_lie_in_the_future(state):
         ("none", [], True),
         ("none", [NODE], True),
         ("1", [], False),
-        ("1", [NODE], True),
+        ("1", [NODE], False),
+        ("1", [USERS[0], NODE], True),
         ("2", [NODE], False),
-        ("2", [USERS[0], NODE], True),
+        ("2", [USERS[0], NODE], False),
+        ("2", [*USERS[:2], NODE], True),
         ("9", [USERS[0]], False),
         ("9", USERS[:2], True),
         ("majority", [USERS[1]], False),
+        ("majority", [USERS[1], NODE], False),
         ("majority", USERS[:2], True),
         ("all", [USERS[1]], False),
+        ("all", [USERS[1], NODE], False),
         ("all", USERS[:2], True),
         ("all", [USERS[1], USERS[1]], False),
         ("1", [EVALUATOR], False),
@@ -205,6 +213,69 @@ def test_a_round_closes_with_enough_cosignatures_of_those_in_it(quorum, cosigner
     assert (refusal(state, closed) == "") == good
 
 
+@pytest.mark.parametrize("quorum", ["1", "2", "majority", "all"])
+def test_accounts_made_to_report_work_make_no_quorum(quorum):
+    puppets = [SigningKey.derive(b"p" * 32, f"puppet/{number}") for number in range(9)]
+    state = tell([*beginning(quorum), *committing(1)])
+    tell([register_account(key, f"puppet-{number}", "node") for number, key in enumerate(puppets)], state)
+    tell([report(1, key=key) for key in puppets], state)
+    signed = [cosign(key, state.size, digest("head")) for key in [*puppets, NODE]]
+    assert "0 of those who committed" in refusal(state, close(1, state.size, revealed=0, cosignatures=signed))
+    signed += [cosign(key, state.size, digest("head")) for key in USERS[:2]]
+    assert refusal(state, close(1, state.size, revealed=0, cosignatures=signed)) == ""
+
+
+@pytest.mark.parametrize(("quorum", "needs"), [("none", 0), ("1", 1), ("2", 1), ("majority", 1), ("all", 1)])
+def test_who_has_revoked_its_account_is_not_waited_for(quorum, needs):
+    state = tell([*beginning(quorum), *committing(1), revoke(USERS[0])])
+    by = {key: cosign(key, state.size, digest("head")) for key in USERS[:2]}
+    gone = close(1, state.size, revealed=0, cosignatures=[by[USERS[0]], by[USERS[1]]])
+    assert "was revoked" in refusal(state, gone)
+    nobody = close(1, state.size, revealed=0)
+    assert (refusal(State.load(state.dump()), nobody) == "") == (needs == 0)
+    assert refusal(state, close(1, state.size, revealed=0, cosignatures=[by[USERS[1]]])) == ""
+
+
+def test_a_round_whose_committers_have_all_revoked_can_be_closed():
+    state = tell([*beginning("all"), *committing(1), revoke(USERS[0]), revoke(USERS[1])])
+    assert refusal(state, close(1, state.size, revealed=0)) == ""
+
+
+def test_who_has_rotated_its_key_cosigns_with_the_new_one_and_can_still_reveal():
+    new = SigningKey.derive(b"n" * 32, "new")
+    state = tell([*beginning("all"), *committing(1), rotate(USERS[0], new)])
+    tell([reveal(0, 1, key=new), reveal(1, 1)], state)
+    head = HEAD + 1
+    old, of_new, other = (cosign(key, head, digest("head")) for key in (USERS[0], new, USERS[1]))
+    assert "was rotated" in refusal(state, close(1, head, cosignatures=[old, other]))
+    assert "needs 2" in refusal(state, close(1, head, cosignatures=[of_new]))
+    assert refusal(state, close(1, head, cosignatures=[of_new, other])) == ""
+
+
+def test_who_records_anothers_commitment_first_gains_nothing(state):
+    alices = str(commit(0, 1).body["commitment"])
+    tell([open_round(1), commit(1, 1, hidden=alices), commit(0, 1)], state)  # hers is taken all the same
+    tell([reveal(0, 1)], state)
+    stolen: dict[str, Value] = {"update": update(0, 1), "salt": salt(0, 1)}
+    copied = sign(USERS[1], "update.reveal", LOG, run=RUN, round=1, **stolen)
+    assert "do not make the commitment" in refusal(state, copied)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        commitment("example.org/run-2", RUN, 1, USERS[0].who, salt(0, 1), update(0, 1)),
+        commitment(LOG, "digits-2", 1, USERS[0].who, salt(0, 1), update(0, 1)),
+        commitment(LOG, RUN, 2, USERS[0].who, salt(0, 1), update(0, 1)),
+        commitment(LOG, RUN, 1, USERS[1].who, salt(0, 1), update(0, 1)),
+    ],
+    ids=["log", "run", "round", "user"],
+)
+def test_a_commitment_for_another_place_cannot_be_revealed_here(state, elsewhere):
+    tell([open_round(1), commit(0, 1, hidden=elsewhere)], state)
+    assert "do not make the commitment" in refusal(state, reveal(0, 1))
+
+
 @pytest.mark.parametrize("quorum", ["1", "majority", "all"])
 def test_a_round_nobody_committed_to_needs_no_cosignature(quorum):
     state = tell([*beginning(quorum), open_round(1)])
@@ -213,7 +284,7 @@ def test_a_round_nobody_committed_to_needs_no_cosignature(quorum):
 
 def test_a_cosignature_is_over_the_very_head_and_time_it_names(state):
     tell([*committing(1), reveal(0, 1), reveal(1, 1)], state)
-    good = cosign(NODE, HEAD, digest("head"))
+    good = cosign(USERS[1], HEAD, digest("head"))
     for wrong in (
         cosign(NODE, HEAD - 1, digest("head")),
         cosign(NODE, HEAD, digest("another head")),
@@ -285,6 +356,61 @@ def test_a_late_update_does_not_count_twice():
     tell([commit(1, 1), report(1, cohort=1), commit(0, 2)], state)
 
 
+STOLEN = update(0, 1)  # what user 1 copies
+
+
+def late(rounds: int, staleness: int) -> State:
+    """User 0 reveals in round 1; so many rounds later, one that is open."""
+    state = tell([*beginning(staleness=staleness), open_round(1), commit(0, 1), reveal(0, 1)])
+    tell([close(1, 12, updates=1, examples=EXAMPLES, revealed=1), open_round(2)], state)
+    for number in range(2, rounds + 1):
+        tell([close_of(number, state, 0), open_round(number + 1)], state)
+    return state
+
+
+@pytest.mark.parametrize("as_of", [1, 2, 3])
+def test_an_update_that_was_shown_is_not_taken_from_another_account_later(as_of):
+    state = late(2, staleness=2)
+    tell([commit(1, as_of, shown=STOLEN)], state)  # nobody can tell yet
+    assert "revealed the update" in refusal(state, reveal(1, as_of, shown=STOLEN))
+    state = State.load(state.dump())
+    assert "revealed the update" in refusal(state, reveal(1, as_of, shown=STOLEN))
+
+
+def test_a_late_update_of_ones_own_is_taken():
+    state = late(2, staleness=2)
+    tell([commit(1, 1), commit(0, 2, shown=STOLEN), reveal(1, 1), reveal(0, 2, shown=STOLEN)], state)
+
+
+def test_showing_ones_own_update_again_does_not_make_it_forgotten_earlier():
+    state = late(2, staleness=1)
+    tell([commit(0, 3, shown=STOLEN), reveal(0, 3, shown=STOLEN)], state)
+    tell([close(3, state.size - 1, updates=1, examples=EXAMPLES, revealed=1), open_round(4)], state)
+    tell([commit(1, 3, shown=STOLEN)], state)
+    assert "revealed the update" in refusal(state, reveal(1, 3, shown=STOLEN))
+
+
+def test_equal_updates_committed_to_before_either_was_shown_are_both_taken():
+    state = tell([*beginning(staleness=1), open_round(1), commit(0, 1), commit(1, 1, shown=STOLEN)])
+    tell([reveal(1, 1, shown=STOLEN), reveal(0, 1)], state)
+    tell([close(1, state.size - 2), open_round(2), commit(0, 2, shown=STOLEN), commit(1, 2, shown=STOLEN)], state)
+    tell([reveal(0, 2, shown=STOLEN)], state)  # its own: it committed to it first
+    assert "revealed the update" in refusal(state, reveal(1, 2, shown=STOLEN))
+
+
+def test_updates_shown_in_a_superseded_round_may_be_shown_by_whoever_trains_it_again():
+    state = late(1, staleness=1)
+    tell([resume(0), open_round(1), commit(1, 1, shown=STOLEN), reveal(1, 1, shown=STOLEN)], state)
+
+
+def test_memory_of_what_was_shown_does_not_grow():
+    told, sizes = beginning(staleness=2), []
+    for number in range(1, 12):
+        told += round_statements(number, len(told))
+        sizes.append(len(tell(told).dump()["runs"][0]["revealed"]))
+    assert sizes[:4] == [2, 4, 6, 8] and set(sizes[4:]) == {8}  # two users, twice the staleness
+
+
 def test_going_back_forgets_what_counted_since_but_not_what_counted_before():
     state = tell([*beginning(staleness=1), open_round(1), commit(0, 1)])
     tell([close_of(1, state, 1), open_round(2), commit(1, 1)], state)
@@ -331,7 +457,7 @@ def test_memory_of_a_synchronous_run_does_not_grow_with_what_was_said_in_it():
     for rounds in (5, 10, 15):
         dump = tell(story(rounds)).dump()
         run = dump["runs"][0]
-        assert run["round"] is None and run["counted"] == []
+        assert run["round"] is None and run["counted"] == run["revealed"] == []
         sizes.append(len(str(dump)))
     assert abs((sizes[2] - sizes[1]) - (sizes[1] - sizes[0])) < 20  # a model's digest a round
     assert sizes[1] - sizes[0] < 5 * 80

@@ -60,11 +60,19 @@ def test_nobody_signs_under_another_name():
     assert sign(USERS[0], "data.register", LOG, **fields).body["who"] == USERS[0].who
 
 
-def test_a_commitment_is_the_hash_of_salt_and_update():
-    salt, update = digest("salt"), digest("update")
-    payload = dsse("application/vnd.fedray.update.v1", f"{salt}\n{update}\n".encode())
-    assert commitment(salt, update) == hashlib.sha256(payload).hexdigest()
-    assert len({commitment(salt, update), commitment(update, salt), commitment(salt, salt)}) == 3
+def test_a_commitment_is_the_hash_of_all_it_is_bound_to():
+    what = (LOG, "r", 7, USERS[0].who, digest("salt"), digest("update"))
+    text = f"{LOG}\nr\n7\n{USERS[0].who}\n{digest('salt')}\n{digest('update')}\n"
+    payload = dsse("application/vnd.fedray.update.v1", text.encode())
+    assert commitment(*what) == hashlib.sha256(payload).hexdigest()
+
+
+def test_a_commitment_to_anything_else_is_another():
+    what = (LOG, "r", 1, USERS[0].who, digest("salt"), digest("update"))
+    others = ("example.org/other", "r2", 2, USERS[1].who, digest("another salt"), digest("another update"))
+    changed = [(*what[:at], other, *what[at + 1 :]) for at, other in enumerate(others)]
+    swapped = (*what[:4], what[5], what[4])
+    assert len({commitment(*one) for one in (what, swapped, *changed)}) == 8
 
 
 def test_a_rotation_is_proved_by_the_new_key():

@@ -25,7 +25,7 @@ from ledger.receipt import Receipt
 from ledger.source import open_source
 from ledger.state import State
 from ledger.statements import Statement, sign
-from ledger.tiles import decode_bundle
+from ledger.tiles import decode_bundle, encode_bundle
 from ledger.verify import verify_dir
 from ledger.verify.verification import Options, Verification
 from ledger.vkey import ED25519, VerifierKey
@@ -220,6 +220,46 @@ def test_entries_that_only_the_journal_has_yet_are_a_note(tmp_path):
         report = verify_dir(tmp_path / "ledger", keys=tmp_path / "keys")
     assert (report.problems, report.size) == ((), 10)
     assert "1 entries ahead" in report.notes[0]
+
+
+UNFINISHED = {
+    "cut at an entry": lambda whole, entries: encode_bundle(entries[:20]),
+    "cut within one": lambda whole, entries: whole[:-3],
+    "emptied": lambda whole, entries: b"",
+    "zeros": lambda whole, entries: bytes(len(whole)),
+    "zeros at the end": lambda whole, entries: whole[:-100] + bytes(100),
+    "zeros within": lambda whole, entries: whole[:512] + bytes(1024) + whole[1536:],
+}
+
+
+@pytest.mark.parametrize("what", UNFINISHED)
+def test_what_a_crash_tore_behind_the_checkpoint_is_in_the_journal(tmp_path, what):
+    with Log.create(tmp_path / "ledger", LOG, OPERATOR, keys=tmp_path / "keys") as log:
+        log.append_now(genesis(), *(register_account(_key(n), f"n-{n}") for n in range(29)))
+        before = log.publish().result().size
+        checkpoint = (tmp_path / "ledger/log/checkpoint").read_bytes()
+        log.append_now(*(register_account(_key(n), f"n-{n}") for n in range(29, 49)))
+        log.publish().result()
+    (tmp_path / "ledger/log/checkpoint").write_bytes(checkpoint)
+    bundle = tmp_path / "ledger/log/tile/entries/000.p/50"
+    tile = tmp_path / "ledger/log/tile/0/000.p/50"
+    bundle.write_bytes(UNFINISHED[what](bundle.read_bytes(), decode_bundle(bundle.read_bytes())))
+    tile.write_bytes(bytes(1600) if "zeros" in what else tile.read_bytes()[:-32])
+    report = verify_dir(tmp_path / "ledger", keys=tmp_path / "keys")
+    assert (before, report.size, report.problems) == (30, 30, ())
+    (tmp_path / "ledger/journal/0").unlink()
+    assert verify_dir(tmp_path / "ledger", keys=tmp_path / "keys").exit_code == 3
+
+
+def _key(number: int) -> SigningKey:
+    return SigningKey.derive(b"k" * 32, str(number))
+
+
+def test_whose_ledger_it_is_only_a_policy_or_an_older_head_can_tell(tmp_path, nobody):
+    path = honest(1).write(tmp_path / "ledger")
+    assert any("another operator" in gap for gap in verify_dir(path, keys=nobody).not_ruled_out)
+    for given in ({"policy": Policy.of_log(VKEY)}, {"since": honest(1).checkpoint(12)}):
+        assert not any("another operator" in gap for gap in verify_dir(path, keys=nobody, **given).not_ruled_out)
 
 
 def test_a_published_copy_without_the_ledger_around_it_is_verified_too(tmp_path, nobody):

@@ -44,12 +44,12 @@ def witness(tmp_path):
 
 
 def test_the_published_key_has_the_key_id_of_the_published_signatures():
-    assert VerifierKey.of(ORIGIN, ED25519, LOG_KEY).key_id == b64decode("UgIomw==")
+    assert VerifierKey(ORIGIN, ED25519, LOG_KEY).key_id == b64decode("UgIomw==")
 
 
 def test_the_nine_published_requests_get_the_published_answers(tmp_path):
     cosigner = Cosigner("example.com/witness", SigningKey.from_seed(bytes(32)))
-    witness = Witness(cosigner, Memory(tmp_path / "memory"), [VerifierKey.of(ORIGIN, ED25519, LOG_KEY)])
+    witness = Witness(cosigner, Memory(tmp_path / "memory"), [VerifierKey(ORIGIN, ED25519, LOG_KEY)])
     for case in CASES:
         old, proof, checkpoint = parse_request(case.body)
         if case.status == 200:

@@ -64,7 +64,7 @@ def shared(tmp_path_factory):
 
 
 def test_the_nine_published_requests_get_the_published_answers(tmp_path):
-    log = VerifierKey.of(ORIGIN, ED25519, LOG_KEY)
+    log = VerifierKey(ORIGIN, ED25519, LOG_KEY)
     with running(tmp_path / "memory", [log]) as (peer, _):
         assert shown_at(peer, ORIGIN)[0] == 404
         for case in CASES:

@@ -9,7 +9,7 @@ import pytest
 from crew import Crew, digest, model, without_cosignatures
 
 import ledger
-from fedray.errors import EXIT_FAILED, EXIT_IO, FedrayError, StorageError
+from fedray.errors import EXIT_FAILED, EXIT_IO, FedrayError, InvalidInput, StorageError
 from fedray.layers.messages import Revealed
 from fedray.run.recipe import MOST_COSIGNATURES, Recipe
 from ledger.audit import audit_dir
@@ -157,7 +157,7 @@ def test_a_round_that_too_few_cosigned_fails_the_run(app, tmp_path, wanted, enou
         crew.record.flush()
         assert crew.record.settled(1)
     else:
-        with pytest.raises(FedrayError, match=r"ledger cannot go on: the round has 0 cosignatures; the quorum needs"):
+        with pytest.raises(FedrayError, match=r"ledger cannot go on: 0 of those who committed cosigned; the quorum needs"):
             crew.record.flush()
     crew.record.release()
 
@@ -330,6 +330,17 @@ def test_a_user_whose_account_outlived_a_crash_but_whose_data_did_not_registers_
     check(resumed, data_register=5, account_register=7)
 
 
+@pytest.mark.parametrize("lost", [("ledger",), ("ledger", "keys")])
+def test_a_run_whose_ledger_was_taken_away_does_not_begin_another(crew, app, lost):
+    crew.whole_round(1, TWO_WORKERS)
+    crew.record.release()
+    for name in lost:
+        shutil.rmtree(crew.run / name)
+    with pytest.raises(InvalidInput, match="bring back the run's ledger"):
+        Crew(crew.run, app, round=1)
+    assert not any((crew.run / name).exists() for name in lost)
+
+
 def test_a_run_resumes_when_its_folder_has_been_moved_and_renamed(crew, app, tmp_path):
     crew.whole_round(1, TWO_WORKERS)
     crew.record.release()
@@ -369,7 +380,7 @@ def test_a_ledger_that_can_be_written_but_not_published_is_a_storage_error_and_n
     history.rename(crew.run / "elsewhere")
     history.write_text("in the way")
     crew.train(2, TWO_WORKERS)
-    with pytest.raises(StorageError, match="Not a directory"):
+    with pytest.raises(StorageError, match="recorded but not published"):
         try:
             crew.close(2)
             crew.settle()

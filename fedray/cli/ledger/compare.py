@@ -7,13 +7,14 @@ import click
 
 from fedray.cli.ledger.output import facts, head_of, print_json, verdict
 from fedray.cli.ledger.places import File, Place, content, find
-from fedray.cli.ledger.reading import operator_keys, replay, tree
+from fedray.cli.ledger.reading import operators, replay, tree
 from fedray.cli.ledger.trust import key_or_policy, trusted
 from fedray.cli.options import format_option, runs_option, wants_json
 
 if TYPE_CHECKING:
     from ledger.compare import Verdict
     from ledger.note import VerifierKey
+    from ledger.verify.heads import Operators
 
 
 @click.command()
@@ -34,7 +35,7 @@ def command(
     """
     from ledger.fs import DISK
 
-    found = _proven(Path(a), _keys(logs, policy, [])) if b is None else _compared((a, b), logs, policy, runs)
+    found = _proven(Path(a), _trusted(logs, policy)) if b is None else _compared((a, b), logs, policy, runs)
     if out and found.proof:
         DISK.replace(out, found.proof.format())
     if wants_json(output):
@@ -51,7 +52,7 @@ def _compared(heads: tuple[str, str], logs: tuple[str, ...], policy: Path | None
     trees = [tree(place) for place in places]
     published = iter(tree.signed for tree in trees)
     a, b = (content(Path(text)) if Path(text).is_file() else next(published) for text in heads)
-    return compare(a, b, _keys(logs, policy, places), trees)
+    return compare(a, b, _operators(places) if places and not (logs or policy) else _trusted(logs, policy), trees)
 
 
 def _proven(proof: Path, keys: tuple["VerifierKey", ...]) -> "Verdict":
@@ -64,16 +65,18 @@ def _proven(proof: Path, keys: tuple["VerifierKey", ...]) -> "Verdict":
     return Verdict("forked", older, newer, "the log has signed both of these, and neither continues the other.", fork)
 
 
-def _keys(logs: tuple[str, ...], policy: Path | None, places: list[Place]) -> tuple["VerifierKey", ...]:
+def _trusted(logs: tuple[str, ...], policy: Path | None) -> tuple["VerifierKey", ...]:
     """The keys that may have signed; Refused when nobody says which."""
     from ledger.errors import Refused
 
     trust = trusted(logs, policy)
-    if trust is not None:
-        return trust.logs
-    if not places:
+    if trust is None:
         raise Refused("neither is a ledger that names its key; give the log's key with --log, or a policy.")
-    return tuple(dict.fromkeys(key for place in places for key in operator_keys(replay(place))))
+    return trust.logs
+
+
+def _operators(places: list[Place]) -> tuple["Operators", ...]:
+    return tuple(operators(replay(place)) for place in places)
 
 
 def _facts(found: "Verdict") -> dict[str, Any]:

@@ -94,7 +94,7 @@ def update(
         return {
             "round": at,
             "parent": parent or me.model(at - 1),
-            "commitment": secret.commit(me.run, at),
+            "commitment": secret.commit(me.log, me.run, at),
             "examples": held,
         }
 

@@ -35,7 +35,7 @@ def participant_options(command: Command) -> Command:
 
 
 class Participant:
-    """One contributor to one run, as named on the command line; `run` is known once `state` has begun."""
+    """One contributor to one run, as named on the command line; `log` and `run` are known once `state` has begun."""
 
     def __init__(self, place: Place, key: str, run: str | None, name: str | None, role: str | None,
                  sign_only: bool, output: str) -> None:  # fmt: skip
@@ -44,7 +44,7 @@ class Participant:
         self._name, self._role = name or key_name(self._key_file), role or "end-user"
         self.sign_only = sign_only
         self.who, self.memory = self._key.who, self._key_file.with_suffix(".memory")
-        self.run = ""
+        self.log = self.run = ""
         self._view: RunView | None = None
 
     def state(self, kind: str, fields: Fields) -> None:
@@ -52,7 +52,7 @@ class Participant:
         from ledger.statements import sign
 
         def say(now: "State") -> list["Statement"]:
-            self.run = self._run_of(now)
+            self.log, self.run = now.log, self._run_of(now)
             self._view = now.run(self.run)
             return [*self._registration(now), sign(self._key, kind, now.log, run=self.run, **fields())]
 

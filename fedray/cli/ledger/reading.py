@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ledger.note import VerifierKey
     from ledger.published import PublishedTree
     from ledger.state import State
+    from ledger.verify.heads import Operators
 
 
 def tree(place: Place) -> "PublishedTree":
@@ -68,6 +69,13 @@ def operator_keys(state: "State") -> tuple["VerifierKey", ...]:
 
     whos = (who for _, who in state.operators)
     return tuple(VerifierKey(state.log, ED25519, bytes.fromhex(who.removeprefix("ed25519:"))) for who in whos)
+
+
+def operators(state: "State") -> "Operators":
+    """Who signs for this log at which size, by its own word; a key that it has retired signs nothing more."""
+    from ledger.verify.heads import Operators
+
+    return Operators(state.log, state.operators)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class Secret:
         self._who, self._kept, self._path = who, Unrevealed(memory), memory
         self._shown: Commitment | None = None
 
-    def commit(self, run: str, round: int) -> str:
+    def commit(self, log: str, run: str, round: int) -> str:
         """The commitment; its salt is durable before anybody hears of it. The same again gives the same."""
         from ledger.statements import commitment
         from ledger.witness.unrevealed import Commitment
@@ -26,7 +26,7 @@ class Secret:
         known = self._kept.get(self._who, run, round)
         salt = known.salt if known and known.digest == self.digest else secrets.token_hex(32)
         self._kept.put([Commitment(self._who, run, round, salt, self.digest)])
-        return commitment(salt, self.digest)
+        return commitment(log, run, round, self._who, salt, self.digest)
 
     def salt(self, run: str, round: int) -> str:
         """The salt of the commitment; Refused when the memory has none, or another update's."""
