@@ -1,5 +1,6 @@
 """The ledger as rows of a table. Nothing is proved here: ledger.verify does that."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -16,6 +17,7 @@ from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
 _SHORT = 12  # hex digits that tell digests apart for a reader
 _OWN_COLUMN = {"kind", "log", "who", "run", "round", "proof", "salt"}
 _KEY = "ed25519:"
+_LIKE_KEY = re.compile(r"\s*(?:ed25519:|[0-9a-f]{8,}\s*$)", re.IGNORECASE)
 
 
 class Row(TypedDict):
@@ -80,6 +82,11 @@ def _bundle(source: Source, index: int, size: int) -> list[bytes]:
     return found
 
 
+def like_key(name: str) -> bool:
+    """Whether a name could be taken for a key or a key's beginning: it is shown in quotes and names nobody."""
+    return _LIKE_KEY.match(name) is not None
+
+
 def _learn(names: dict[str, str], body: Any) -> None:
     """Remember what keys are called."""
     kind, who, new = body.get("kind"), str(body.get("who")), str(body.get("new"))
@@ -93,7 +100,7 @@ def _learn(names: dict[str, str], body: Any) -> None:
 
 def _is(wanted: str | None, who: object, names: dict[str, str]) -> bool:
     """Whether `who` is meant."""
-    if wanted is None or names.get(str(who)) == wanted:
+    if wanted is None or (names.get(str(who)) == wanted and not like_key(wanted)):
         return True
     digits = wanted.removeprefix(_KEY)
     return len(digits) > 0 and str(who).removeprefix(_KEY).startswith(digits)
@@ -110,7 +117,7 @@ def _row(entry: Entry, names: dict[str, str]) -> Row:
         run=short(run) if isinstance(run, str) else None,
         round=number if isinstance(number, int) else None,
         kind=short(str(body.get("kind"))),
-        who=short(names.get(who) or who),
+        who=_called(who, names),
         summary=" ".join(f"{name}={_text(value, names)}" for _, name, value in said),
     )
 
@@ -129,7 +136,13 @@ def _text(value: Value, names: dict[str, str]) -> str:
         return ",".join(f"{name}:{_metric(str(item))}" for name, item in sorted(value.items()))
     if isinstance(value, list):
         return str(len(value))
-    return short(names.get(str(value)) or str(value))
+    return _called(str(value), names)
+
+
+def _called(who: str, names: dict[str, str]) -> str:
+    """A participant by its name, which must not pass for a key; anything else short."""
+    name = names.get(who) or who
+    return f'"{printable(name)}"' if name != who and like_key(name) else short(name)
 
 
 def _metric(decimal: str) -> str:
@@ -143,5 +156,9 @@ def _metric(decimal: str) -> str:
 def short(text: str) -> str:
     """A digest or key by its first digits; anything else as it is, but for what a terminal would not print."""
     digits = text.removeprefix(_KEY)
-    shown = digits[:_SHORT] if len(digits) == 64 else text
-    return shown if shown.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in shown)
+    return printable(digits[:_SHORT] if len(digits) == 64 else text)
+
+
+def printable(text: str) -> str:
+    """The text without what could steer a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

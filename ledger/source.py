@@ -4,6 +4,7 @@ Names are those below the log's prefix: "checkpoint", "tile/0/000", "tile/entrie
 trusted, not even to be of a sensible size.
 """
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -72,13 +73,17 @@ class HttpSource:
         try:
             with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:
                 data: bytes = answer.read(_most(name) + 1)
+                short = answer.length or 0  # read(n) does not tell of a connection that broke
+                if short and len(data) <= _most(name):
+                    raise http.client.IncompleteRead(data, short)
                 return data
         except urllib.error.HTTPError as error:
             if error.code in (404, 410):
                 return None
             raise LedgerIOError(f"{address} answers {error.code}; ask who runs the log, or try again.") from error
-        except OSError as error:
-            raise LedgerIOError(f"{address} cannot be read ({error}); check the address, or try again.") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: an address that is none
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise LedgerIOError(f"{address} cannot be read ({said:.200}); check the address, or try again.") from error
 
     def names(self) -> None:
         """A web server does not say which files it has."""

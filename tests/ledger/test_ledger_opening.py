@@ -118,12 +118,14 @@ def test_publishing_again_keeps_the_cosignatures_a_checkpoint_had(fast_disk):
 def test_many_bundles_may_wait_for_publication_when_the_process_dies(fast_disk):
     """The journal holds them: a copy of the files as they are in between opens, and loses nothing acknowledged."""
     with create(fast_disk, 1) as log:
+        log.publish().result()
         log._writer._published_at = time.monotonic() + 3600  # as if it had just published
         future = log.submit(statements(1, 1800), check=False)
         future.result()
         assert log.published()[0].size < 1800 == log.size
         shutil.copytree(fast_disk / "ledger", fast_disk / "died/ledger")
         shutil.copytree(fast_disk / "keys", fast_disk / "died/keys")
+        log._writer._published_at = 0.0
     with reopen(fast_disk / "died") as log:
         assert log.size == 1800 == log.published()[0].size
         append(log, 1)

@@ -6,6 +6,7 @@ import click
 
 from fedray.cli.ledger.balance import account_facts, show_accounts
 from fedray.cli.ledger.output import print_json
+from fedray.cli.ledger.people import check_name
 from fedray.cli.ledger.places import Place, ledger_argument, load_key
 from fedray.cli.ledger.reading import replay
 from fedray.cli.ledger.recording import state, statement_options
@@ -31,6 +32,7 @@ def register(place: Place, key: str, name: str, role: str, sign_only: bool, outp
     """Register your key under a name."""
     from ledger.statements import sign
 
+    check_name(name)
     signer = load_key(key, place.keys)
     state(place, lambda now: [sign(signer, "account.register", now.log, name=name, role=role)], sign_only, output)
 

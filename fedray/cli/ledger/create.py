@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fedray.cli.ledger.output import facts, print_json
+from fedray.cli.ledger.output import facts, headline, print_json
 from fedray.cli.ledger.places import keys_option
 from fedray.cli.options import format_option, wants_json
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ledger.canonical import Value
     from ledger.keyring import KeyRing
     from ledger.keys import SigningKey
+
+_MOST_NAME = 255  # bytes, on every usual file system
 
 
 @click.command()
@@ -33,6 +35,7 @@ def init(folder: Path, origin: str, quorum: str, allocations: tuple[str, ...], k
     from ledger.statements import sign
 
     ring = KeyRing(keys)
+    _check_length(ring, origin)
     key = _operator_key(ring, origin)
     given = [_allocation(text) for text in allocations]
     said = sign(key, "genesis", origin, created_by=f"fedray {__version__}", quorum=quorum, allocations=given)
@@ -40,6 +43,18 @@ def init(folder: Path, origin: str, quorum: str, allocations: tuple[str, ...], k
     with Log.create(folder, origin, key, keys=keys) as log:
         log.append_now(said)
     _report(folder, ring, origin, key, wants_json(output))
+
+
+def _check_length(ring: "KeyRing", origin: str) -> None:
+    """Refused when the key folder's files, and the drafts of them, would have names that no disk takes."""
+    from ledger.errors import Refused
+
+    longest = len(f".{ring.next_key_file(origin).name}.{'0' * 8}")
+    if longest > _MOST_NAME:
+        raise Refused(
+            f"the origin is too long: its key's file name would have {longest} bytes, and {_MOST_NAME} are allowed; "
+            "take a shorter one (in a file name, a character such as / counts for three, and é for six)."
+        )
 
 
 def _operator_key(ring: "KeyRing", origin: str) -> "SigningKey":
@@ -67,7 +82,7 @@ def _report(folder: Path, ring: "KeyRing", origin: str, key: "SigningKey", as_js
         print_json({"ledger": str(folder), "origin": origin, "vkey": vkey, "who": key.who,
                     "key_file": str(key_file), "head_file": str(head)})  # fmt: skip
         return
-    click.secho(f"Made the ledger {origin} in {folder}.", bold=True)
+    headline(f"Made the ledger {origin} in {folder}.")
     facts({"log key": vkey, "key file": key_file, "head file": head})
     click.echo(
         "Publish the log key: whoever has it can check every checkpoint and receipt.\n"

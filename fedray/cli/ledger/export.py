@@ -19,8 +19,11 @@ def command(place: Place, target: Path, output: str) -> None:
 
     It is verified first, and no key goes with it: what anybody needs to verify it is in it.
     """
+    from ledger.errors import Refused
     from ledger.export import export
 
+    if isinstance(place.where, str):
+        raise Refused("a served log has no history to export; give the ledger's folder, or mirror the log's files.")
     report = export(place.where, target, keys=place.keys)
     if wants_json(output):
         print_json({"target": str(target), **report_facts(report)})

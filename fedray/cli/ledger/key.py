@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fedray.cli.ledger.output import facts, json_flag, print_json
+from fedray.cli.ledger.output import facts, headline, json_flag, print_json
 from fedray.cli.ledger.places import Place, key_file, key_name, keys_option, ledger_argument, load_key, new_key_file
 from fedray.cli.ledger.reading import operator_keys, replay
 from fedray.cli.ledger.recording import writer
@@ -38,7 +38,7 @@ def new(name: str, keys: Path | None, output: str) -> None:
     if wants_json(output):
         print_json({"file": str(path), "who": key.who})
         return
-    click.secho("Made a key.", bold=True)
+    headline("Made a key.")
     facts({"file": path, "who": key.who})
     click.echo("Keep the file secret and backed up. 'who' is your public name in every ledger you register it in.")
 
@@ -90,7 +90,7 @@ def rotate(place: Place, output: str) -> None:
     if wants_json(output):
         print_json({"index": receipt.index, "origin": origin, "who": successor.who, "vkey": vkey, "file": str(path)})
         return
-    click.secho(f"{origin} was handed over to a new key in entry {receipt.index}.", bold=True)
+    headline(f"{origin} was handed over to a new key in entry {receipt.index}.")
     facts({"log key": vkey, "key file": path})
     click.echo("Publish the new log key beside the old one, which older receipts need; and back up the new key file.")
 

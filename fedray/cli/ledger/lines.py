@@ -3,6 +3,7 @@
 Canonical JSON, like the entries they become, so that what is read is what was signed.
 """
 
+import codecs
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ def parse_lines(data: bytes) -> Iterator["Statement"]:
     """The statements, forms and signatures checked; Refused, naming the line, for anything else but blank lines."""
     from ledger.errors import Refused
 
+    if data.startswith(codecs.BOM_UTF8):
+        raise Refused("line 1: the file begins with a byte-order mark; save it as UTF-8 without one.")
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():
             try:
@@ -37,6 +40,8 @@ def _parse(line: bytes) -> "Statement":
     from ledger.statements import Statement, check_signature
     from ledger.strict import base64_bytes
 
+    if line.endswith(b"\r"):
+        raise Refused("it ends as in a Windows file (CR LF); have lines end in LF alone, as --sign-only prints them.")
     try:
         value = decode(line)
     except Refused as error:

@@ -1,6 +1,7 @@
 """How results are printed: JSON for programs; for people lines and tables, never folding what will be copied."""
 
 import json
+import os
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -36,7 +37,13 @@ def facts(pairs: Mapping[str, object]) -> None:
     for name, value in pairs.items():
         room = max(columns() - width - 4, 20)
         folded = textwrap.wrap(printable(str(value)), room, break_long_words=False, break_on_hyphens=False) or [""]
-        click.echo(f"  {click.style(f'{name:<{width}}', bold=True)}  " + f"\n{'':{width + 4}}".join(folded))
+        click.echo(f"  {_style(f'{name:<{width}}', bold=True)}  " + f"\n{'':{width + 4}}".join(folded))
+
+
+def _style(text: str, **how: Any) -> str:
+    """The text in colour and bold, but where the person or the terminal wants none (as rich does it)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    return text if plain else click.style(text, **how)
 
 
 def columns() -> int:
@@ -50,12 +57,17 @@ def sentence(label: str, text: str, colour: str | None = None) -> None:
     folded = textwrap.fill(
         printable(f"{start}{text}"), columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
-    click.echo(folded.replace(label, click.style(label, fg=colour, bold=True), 1))
+    click.echo(folded.replace(label, _style(label, fg=colour, bold=True), 1))
 
 
 def verdict(good: bool, text: str) -> None:
     """One line, green or red; without colour its first word says which."""
-    click.secho(printable(text), fg="green" if good else "red", bold=True)
+    headline(printable(text), fg="green" if good else "red")
+
+
+def headline(text: str, fg: str | None = None) -> None:
+    """One line in bold."""
+    click.echo(_style(text, fg=fg, bold=True))
 
 
 def table(table: "Table") -> None:

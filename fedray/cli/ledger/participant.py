@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fedray.cli.ledger.account import ROLES
+from fedray.cli.ledger.people import check_name
 from fedray.cli.ledger.places import Place, key_file, key_name, load_key
 from fedray.cli.ledger.recording import state, statement_options
 from fedray.cli.options import wants_json
@@ -104,6 +105,7 @@ class Participant:
 
         if now.account(self.who) is not None:
             return []
+        check_name(self._name)
         if not wants_json(self._output):
             click.echo(f"This key is new in {now.log}: it is registered as {self._name}, {self._role}.", err=True)
         return [sign(self._key, "account.register", now.log, name=self._name, role=self._role)]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ledger.state import Account
 
 _ROLES = ("end-user", "node", "witness", "evaluator")
+_RESERVED = ("none", "all", "any")
 
 
 @click.command()
@@ -28,7 +29,9 @@ def command(place: Place, quorum: str) -> None:
     from ledger.errors import Refused
 
     state = replay(place)
-    witnesses = list(_witnesses([account for account in state.accounts if account.role in _ROLES]))
+    witnesses = list(
+        _witnesses([account for account in state.accounts if account.role in _ROLES and not account.revoked])
+    )
     if not witnesses:
         raise Refused(f"{state.log} has no participants yet, who could be witnesses; register some first.")
     counts = {"majority": len(witnesses) // 2 + 1, "all": len(witnesses)}
@@ -40,15 +43,20 @@ def command(place: Place, quorum: str) -> None:
         click.echo(f"log {key}")
     for key in witnesses:
         click.echo(f"witness {key.name} {key}")
-    click.echo(f"group participants {needed} {' '.join(key.name for key in witnesses)}\nquorum participants")
+    group = "participants"
+    while group in {key.name for key in witnesses}:
+        group += "+"
+    click.echo(f"group {group} {needed} {' '.join(key.name for key in witnesses)}\nquorum {group}")
 
 
 def _witnesses(accounts: "list[Account]") -> Iterator["VerifierKey"]:
-    """The accounts' keys as witnesses; those whose name cannot stand in a note never cosign."""
+    """The accounts' keys as witnesses; those whose name cannot stand in a note never cosign, or in a policy mean more."""
     from ledger.errors import Refused
     from ledger.vkey import COSIGNATURE, VerifierKey
 
     for account in accounts:
+        if account.name in _RESERVED:
+            continue
         try:
             yield VerifierKey(account.name, COSIGNATURE, bytes.fromhex(account.who.removeprefix("ed25519:")))
         except Refused:

@@ -76,7 +76,7 @@ def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipt
     try:
         made = log.append_now(*statements, check=False)
     except Refused as error:
-        refused = error
+        refused, made = error, _proved(log, range(before, log.size))
     recorded = statements[: log.size - before]
     for at, statement in enumerate(recorded):
         receipt = made[at] if made else None
@@ -88,6 +88,19 @@ def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipt
     if not as_json and recorded:
         head = log.head()
         click.echo(f"{log.origin} has {count(head.size, 'entry')} now, root {head.root.hex()}")
+
+
+def _proved(log: "Log", recorded: range) -> list["Receipt"]:
+    """Receipts for entries that stand, though a later statement of the same caller was refused."""
+    from ledger.folder import LedgerFolder
+    from ledger.receipt import Receipt
+
+    if not recorded:
+        return []
+    log.publish().result()
+    checkpoint, signed = log.published()
+    found = LedgerFolder(log.path).prove(recorded, checkpoint.size)
+    return [Receipt(one.place, one.path, signed) for one in found]
 
 
 def add_cosignatures(place: Place, size: int, lines: Sequence["Signature"]) -> None:

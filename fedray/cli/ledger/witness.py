@@ -20,7 +20,7 @@ from fedray.cli.ledger.places import (
     ledger_argument,
     load_key,
 )
-from fedray.cli.ledger.reading import head, operator_keys, replay, tree
+from fedray.cli.ledger.reading import head, operator_keys, operators, replay, tree
 from fedray.cli.ledger.recording import add_cosignatures
 from fedray.cli.ledger.trust import trust_options, trusted
 from fedray.cli.options import format_option, wants_json
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ledger.cosignature import Cosigner
     from ledger.note import Signature, VerifierKey
     from ledger.published import PublishedTree
+    from ledger.state import State
+    from ledger.verify.heads import Operators
     from ledger.witness.cosigner import Consistency
 
 _name = click.option("--name", metavar="NAME", help="The witness's name [default: the key's].")
@@ -63,7 +65,10 @@ def cosign(
     trust = trusted(logs, policy)
     cosigner = _cosigner(key, place.keys, name)
     memory = memory or key_file(key, place.keys).with_suffix(".memory")
-    line = _cosigned(log, cosigner, trust.logs if trust else operator_keys(replay(place)), memory)
+    now = replay(place)
+    _check_head(log, operators(now))
+    _check_cosigner(cosigner, now)
+    line = _cosigned(log, cosigner, trust.logs if trust else operator_keys(now), memory)
     added = not sign_only and isinstance(place.where, Path)
     if added:
         add_cosignatures(place, log.size, [line])
@@ -148,6 +153,35 @@ def _cosigned(log: "PublishedTree", cosigner: "Cosigner", known: Sequence["Verif
     from ledger.witness.memory import Memory
 
     return Participants(Memory(memory), known).cosign(log.signed, [cosigner], _consistency(log))[cosigner.vkey.name]
+
+
+def _check_head(log: "PublishedTree", operators: "Operators") -> None:
+    """Return when the checkpoint is over what is published, by whom that says; Tampered otherwise."""
+    from ledger.errors import Refused, Tampered
+    from ledger.note import parse_note
+    from ledger.verify.heads import reason
+
+    signed = head(log.signed)
+    if log.root_at(log.size) != signed.root:
+        raise Tampered("log/checkpoint", "its root is not that of the published tiles")
+    if not operators.since:
+        return  # an empty log has no genesis to say who must sign
+    try:
+        operators.check(parse_note(log.signed), log.size)
+    except Refused as error:
+        raise Tampered("log/checkpoint", reason(error)) from error
+
+
+def _check_cosigner(cosigner: "Cosigner", now: "State") -> None:
+    """Refused for a key whose owner has closed its account: whoever uses it may be a thief."""
+    from ledger.errors import Refused
+
+    who = f"ed25519:{cosigner.vkey.public.hex()}"
+    account = now.account(who)
+    if account is not None and account.revoked:
+        raise Refused(
+            f"the account {account.name!r} of {now.log} is revoked, and its key cosigns no more; use another."
+        )
 
 
 def _consistency(log: "PublishedTree") -> "Consistency":
