@@ -39,6 +39,8 @@ def decode(data: bytes) -> Value:
     try:
         value: Value = _parse(data.decode("utf-8"))[0]
     except (ValueError, RecursionError) as error:
+        if type(error) is ValueError:  # Python's, for a number of thousands of digits
+            raise Refused("an integer is out of range; up to 2**53 - 1 is allowed.") from error
         raise Refused(f"these bytes are not JSON ({error}); write them with ledger.canonical.encode.") from error
     if encode(value) != data:
         raise Refused("this JSON is not in canonical form; write it with ledger.canonical.encode.")

@@ -7,6 +7,7 @@ it before the return. `Disk` is handed to whoever writes, so that tests can put 
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,13 +28,25 @@ def reported(what: str) -> Iterator[None]:
         ) from error
 
 
-def read(path: Path) -> bytes | None:
-    """The file's bytes, None when there is no such file; LedgerIOError when it cannot be read."""
+def read(path: Path, most: int | None = None) -> bytes | None:
+    """The file's bytes, None when there is no such file; LedgerIOError when it cannot be read.
+
+    Nor is anything read but a regular file, of up to `most` bytes: whoever put a pipe there would keep us waiting.
+    """
     with reported(f"reading {path}"):
         try:
-            return path.read_bytes()
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                raise LedgerIOError(f"{path} is no regular file, so it is not read; put the right file in its place.")
+            if most is not None and found.st_size > most:
+                raise LedgerIOError(
+                    f"{path} has {found.st_size} bytes, and {most} are allowed; put the right file in its place."
+                )
+            return file.read()
 
 
 class Disk:

@@ -1,12 +1,17 @@
 """``fedray``: the command group. A verb's module is imported only when that verb runs, so that help is instant."""
 
 import importlib
+import os
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from fedray import __version__
 from fedray.errors import EXIT_INTERRUPTED, EXIT_IO, FedrayError
+
+_EXIT_PIPE = 141  # as a shell has it for what SIGPIPE ended
 
 _VERBS = {
     "submit": "Train an app: fedray submit apps/seismic",
@@ -45,10 +50,45 @@ class _Verbs(click.Group):
             click.echo("Stopped by Ctrl-C.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            click.echo(f"Error: {error.strerror or error}: {error.filename or ''}", err=True)
-            ctx.exit(EXIT_IO)
+            ctx.exit(_failed(error))
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # rich ends with 1 then
+                ctx.exit(_failed(end.__context__))
+            raise
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """As click's; it prints the help of `fedray` itself."""
+        try:
+            return super().make_context(*args, **options)
+        except OSError as error:
+            sys.exit(_failed(error))
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """As click's, but for an output that takes nothing: no verdict of ours may be read into its exit code."""
+        if sys.stdout is None:
+            click.echo("Error: standard output is closed; send it somewhere, such as to /dev/null.", err=True)
+            sys.exit(EXIT_IO)
+        return super().main(*args, **options)
+
+
+def _failed(error: OSError) -> int:
+    """Tell of it, unless whoever read our output has had enough ('| head'); the exit code."""
+    if isinstance(error, BrokenPipeError):
+        _drop_output()
+        return _EXIT_PIPE
+    where = f": {error.filename}" if error.filename else ""
+    click.echo(f"Error: {error.strerror or error}{where}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    return EXIT_IO
+
+
+def _drop_output() -> None:
+    """Have what is still to be printed go nowhere: Python would try again, and complain, when it ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

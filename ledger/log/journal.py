@@ -17,6 +17,7 @@ from ledger.fs import Disk, read, reported
 from ledger.tiles import TILE_WIDTH
 
 _FRAME = struct.Struct(">II")
+_MOST_BYTES = 2 * TILE_WIDTH * (_FRAME.size + MAX_ENTRY_BYTES)  # of a segment, with whatever a crash left behind it
 
 
 class Journal:
@@ -84,7 +85,7 @@ def segments(folder: Path) -> list[int]:
 
 def read_segment(folder: Path, first: int) -> list[bytes]:
     """The whole entries of a segment, up to the first torn or damaged frame."""
-    data, entries, at = read(folder / str(first)) or b"", list[bytes](), 0
+    data, entries, at = read(folder / str(first), _MOST_BYTES) or b"", list[bytes](), 0
     while at + _FRAME.size <= len(data):
         length, crc = _FRAME.unpack_from(data, at)
         entry = data[at + _FRAME.size : at + _FRAME.size + length]

@@ -13,6 +13,7 @@ from ledger.receipt import Receipt, parse_receipt
 from ledger.vkey import ED25519
 
 _RECEIPT = b"c2sp.org/tlog-proof"
+_MOST_BYTES = 1 << 20  # of a checkpoint with all its cosignatures
 
 
 class Operators:
@@ -99,7 +100,7 @@ class History:
 
     def bytes(self, size: int) -> bytes:
         """The file of this size; Tampered when it is missing."""
-        data = None if self._folder is None else read(self._folder / str(size))
+        data = None if self._folder is None else read(self._folder / str(size), _MOST_BYTES)
         if data is None:
             raise Tampered(f"history/{size}", "the file is missing")
         return data

@@ -2,6 +2,8 @@
 
 import functools
 import http.server
+import os
+import socket
 import threading
 
 import pytest
@@ -77,3 +79,62 @@ def test_a_folder_is_a_ledger_or_a_log(served, tmp_path):
     assert open_source(path / "log") == (FolderSource(path / "log"), None)
     with pytest.raises(NotALedger):
         open_source(tmp_path)
+
+
+@pytest.fixture
+def answering():
+    """A server that answers every request with the bytes put into the list, then hangs up; and its address."""
+    said = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                connection.sendall(said[0])
+
+    threading.Thread(target=answer, daemon=True).start()
+    yield said, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"garbage\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nshort",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://a..b/\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://host:port/\r\n\r\n",
+    ],
+)
+def test_a_bad_answer_is_an_io_error_of_one_line(answering, answer):
+    said, address = answering
+    said.append(answer)
+    with pytest.raises(LedgerIOError) as caught:
+        HttpSource(address).read("checkpoint")
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a..b", "http://[::1", "http://host:port", "http://x y", "http://" + "é" * 99]
+)
+def test_a_bad_address_is_an_io_error(address):
+    with pytest.raises(LedgerIOError):
+        HttpSource(address).read("checkpoint")
+
+
+def test_a_pipe_is_no_file_of_a_log(tmp_path):
+    os.mkfifo(tmp_path / "checkpoint")
+    assert FolderSource(tmp_path).read("checkpoint") is None

@@ -30,4 +30,4 @@ def command(place: Place, file: str, receipts: Path | None, output: str) -> None
     if not statements:
         raise Refused(f"{file} holds no statement; write one a line, as --sign-only prints them.")
     with writer(place) as log:
-        record(log, statements, wants_json(output), receipts)
+        record(place, log, statements, wants_json(output), receipts)

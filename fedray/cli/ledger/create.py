@@ -68,7 +68,7 @@ def _allocation(text: str) -> "Value":
     from ledger.errors import Refused
 
     who, _, amount = text.partition("=")
-    if not (amount.isascii() and amount.isdigit()):
+    if not (amount.isascii() and amount.isdigit() and len(amount) <= 16):
         raise Refused(f"--allocate {text!r} is not KEY=AMOUNT; write it like ed25519:1f…=1000.")
     return {"to": who, "amount": int(amount)}
 

@@ -1,6 +1,7 @@
 """Naming a participant on the command line: by the name it registered, by its key, or by the key's beginning.
 
-What looks like a key names a key, never an account that has registered under such a name."""
+What looks like a key names a key, never an account that has registered under such a name.
+"""
 
 from typing import TYPE_CHECKING
 

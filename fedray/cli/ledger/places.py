@@ -18,6 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 File = click.Path(path_type=Path, dir_okay=False)
 GivenFile = click.Path(path_type=Path, dir_okay=False, exists=True)
 Folder = click.Path(path_type=Path, file_okay=False)
+_MOST_BYTES = 1 << 20  # of a checkpoint, receipt, policy, entry
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,12 @@ def load_key(text: str, keys: Path | None) -> "SigningKey":
 
 
 def content(path: Path) -> bytes:
-    """A file's bytes; LedgerIOError when it cannot be read."""
+    """A file's bytes; LedgerIOError when it cannot be read, Refused when it is larger than anything of a ledger's."""
+    from ledger.errors import Refused
     from ledger.fs import reported
 
-    with reported(f"reading {path}"):
-        return path.read_bytes()
+    with reported(f"reading {path}"), path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise Refused(f"{path} is larger than {_MOST_BYTES} bytes, so it is no such file; name another.")
+    return data

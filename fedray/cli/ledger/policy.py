@@ -35,7 +35,7 @@ def command(place: Place, quorum: str) -> None:
     if not witnesses:
         raise Refused(f"{state.log} has no participants yet, who could be witnesses; register some first.")
     counts = {"majority": len(witnesses) // 2 + 1, "all": len(witnesses)}
-    needed = counts.get(quorum) or (int(quorum) if quorum.isascii() and quorum.isdigit() else 0)
+    needed = counts.get(quorum) or (int(quorum) if quorum.isascii() and quorum.isdigit() and len(quorum) < 16 else 0)
     if not 1 <= needed <= len(witnesses):
         allowed = f"give majority, all or a number from 1 to {len(witnesses)}"
         raise click.BadParameter(f"{quorum!r} is no quorum of {len(witnesses)} participants; {allowed}.")
@@ -50,7 +50,7 @@ def command(place: Place, quorum: str) -> None:
 
 
 def _witnesses(accounts: "list[Account]") -> Iterator["VerifierKey"]:
-    """The accounts' keys as witnesses; those whose name cannot stand in a note never cosign, or in a policy mean more."""
+    """The accounts' keys as witnesses; those whose name cannot stand in a note never cosign, and some mean more."""
     from ledger.errors import Refused
     from ledger.vkey import COSIGNATURE, VerifierKey
 

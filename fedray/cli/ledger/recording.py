@@ -41,7 +41,7 @@ def state(place: Place, say: Say, sign_only: bool, output: str) -> None:
         return
     with writer(place) as log:
         statements = say(log.state)
-        record(log, statements, wants_json(output))
+        record(place, log, statements, wants_json(output))
 
 
 @contextmanager
@@ -65,7 +65,9 @@ def writer(place: Place) -> Iterator["Log"]:
         yield log
 
 
-def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipts: Path | None = None) -> None:
+def record(
+    place: Place, log: "Log", statements: Sequence["Statement"], as_json: bool, receipts: Path | None = None
+) -> None:
     """Append, and tell which entries they are; Refused names the first statement that may not stand there.
 
     Their signatures were made or checked by this process.
@@ -76,7 +78,7 @@ def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipt
     try:
         made = log.append_now(*statements, check=False)
     except Refused as error:
-        refused, made = error, _proved(log, range(before, log.size))
+        refused, made = error, _proved(place, log, range(before, log.size))
     recorded = statements[: log.size - before]
     for at, statement in enumerate(recorded):
         receipt = made[at] if made else None
@@ -90,16 +92,20 @@ def record(log: "Log", statements: Sequence["Statement"], as_json: bool, receipt
         click.echo(f"{log.origin} has {count(head.size, 'entry')} now, root {head.root.hex()}")
 
 
-def _proved(log: "Log", recorded: range) -> list["Receipt"]:
+def _proved(place: Place, log: "Log", recorded: range) -> list["Receipt"]:
     """Receipts for entries that stand, though a later statement of the same caller was refused."""
+    from ledger.errors import LedgerError
     from ledger.folder import LedgerFolder
     from ledger.receipt import Receipt
 
     if not recorded:
         return []
-    log.publish().result()
-    checkpoint, signed = log.published()
-    found = LedgerFolder(log.path).prove(recorded, checkpoint.size)
+    try:
+        log.publish().result()
+        checkpoint, signed = log.published()
+        found = LedgerFolder(place.folder).prove(recorded, checkpoint.size)
+    except LedgerError:  # they stand, and can be proved later; the refusal is what matters
+        return []
     return [Receipt(one.place, one.path, signed) for one in found]
 
 
