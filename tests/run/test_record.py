@@ -157,7 +157,9 @@ def test_a_round_that_too_few_cosigned_fails_the_run(app, tmp_path, wanted, enou
         crew.record.flush()
         assert crew.record.settled(1)
     else:
-        with pytest.raises(FedrayError, match=r"ledger cannot go on: 0 of those who committed cosigned; the quorum needs"):
+        with pytest.raises(
+            FedrayError, match=r"ledger cannot go on: 0 of those who committed cosigned; the quorum needs"
+        ):
             crew.record.flush()
     crew.record.release()
 

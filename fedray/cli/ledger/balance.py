@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fedray.cli.ledger.output import facts, print_json, table
-from fedray.cli.ledger.people import person, short
+from fedray.cli.ledger.people import called, person, short
 from fedray.cli.ledger.places import Place, ledger_argument
 from fedray.cli.ledger.reading import replay
 from fedray.cli.options import format_option, wants_json
@@ -55,6 +55,11 @@ def _table(accounts: list["Account"]) -> "Table":
     for account in accounts:
         note = "[red]revoked[/]" if account.revoked else ""
         rows.add_row(
-            escape(account.name), account.role, f"{account.balance:,}", f"{account.stake:,}", short(account.who), note
+            escape(called(account)),
+            account.role,
+            f"{account.balance:,}",
+            f"{account.stake:,}",
+            short(account.who),
+            note,
         )
     return rows

@@ -36,6 +36,13 @@ def check_name(name: str) -> None:
         raise Refused(f"the name {name!r:.100} looks like a key, and names must not; take a name with other letters.")
 
 
+def called(account: "Account") -> str:
+    """The account's name as tables show it: in quotes when it could pass for a key."""
+    from ledger.show import like_key
+
+    return f'"{account.name}"' if like_key(account.name) else account.name
+
+
 def short(who: str) -> str:
     """A key as tables show it: enough to tell participants apart."""
     return f"{who.removeprefix('ed25519:')[:12]}…"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from fedray.cli.ledger.places import (
     ledger_argument,
     load_key,
 )
-from fedray.cli.ledger.reading import head, operator_keys, operators, replay, tree
+from fedray.cli.ledger.reading import as_damage, head, operator_keys, operators, tree
 from fedray.cli.ledger.recording import add_cosignatures
 from fedray.cli.ledger.trust import trust_options, trusted
 from fedray.cli.options import format_option, wants_json
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ledger.note import Signature, VerifierKey
     from ledger.published import PublishedTree
     from ledger.state import State
-    from ledger.verify.heads import Operators
     from ledger.witness.cosigner import Consistency
 
 _name = click.option("--name", metavar="NAME", help="The witness's name [default: the key's].")
@@ -65,8 +65,7 @@ def cosign(
     trust = trusted(logs, policy)
     cosigner = _cosigner(key, place.keys, name)
     memory = memory or key_file(key, place.keys).with_suffix(".memory")
-    now = replay(place)
-    _check_head(log, operators(now))
+    now = _replayed(place, log)
     _check_cosigner(cosigner, now)
     line = _cosigned(log, cosigner, trust.logs if trust else operator_keys(now), memory)
     added = not sign_only and isinstance(place.where, Path)
@@ -155,21 +154,30 @@ def _cosigned(log: "PublishedTree", cosigner: "Cosigner", known: Sequence["Verif
     return Participants(Memory(memory), known).cosign(log.signed, [cosigner], _consistency(log))[cosigner.vkey.name]
 
 
-def _check_head(log: "PublishedTree", operators: "Operators") -> None:
-    """Return when the checkpoint is over what is published, by whom that says; Tampered otherwise."""
+def _replayed(place: Place, log: "PublishedTree") -> "State":
+    """What the entries come to; Tampered unless the checkpoint is over just these, and by whom they say operates it."""
+    from ledger.entry import encode_entry
     from ledger.errors import Refused, Tampered
+    from ledger.merkle import CompactRange, leaf_hash
     from ledger.note import parse_note
+    from ledger.show import entries
+    from ledger.source import open_source
+    from ledger.state import State
     from ledger.verify.heads import reason
 
-    signed = head(log.signed)
-    if log.root_at(log.size) != signed.root:
-        raise Tampered("log/checkpoint", "its root is not that of the published tiles")
-    if not operators.since:
-        return  # an empty log has no genesis to say who must sign
-    try:
-        operators.check(parse_note(log.signed), log.size)
-    except Refused as error:
-        raise Tampered("log/checkpoint", reason(error)) from error
+    state, read = State(), CompactRange()
+    for entry in islice(entries(open_source(place.where)[0]), log.size):
+        read.append(leaf_hash(encode_entry(entry)))
+        with as_damage(f"entry {state.size}"):
+            state.apply(entry.statement.body)
+    if (read.size, read.root()) != (log.size, head(log.signed).root):
+        raise Tampered("log/checkpoint", "its root is not that of the entries")
+    if state.size:  # an empty log has no genesis to say who must sign
+        try:
+            operators(state).check(parse_note(log.signed), log.size)
+        except Refused as error:
+            raise Tampered("log/checkpoint", reason(error)) from error
+    return state
 
 
 def _check_cosigner(cosigner: "Cosigner", now: "State") -> None:
