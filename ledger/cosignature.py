@@ -8,14 +8,14 @@ from ledger.checkpoint import parse_checkpoint
 from ledger.errors import Refused
 from ledger.keys import SigningKey
 from ledger.note import Signature
-from ledger.vkey import COSIGNATURE, VerifierKey, cosigned_at, cosigned_message
+from ledger.vkey import COSIGNATURE, VerifierKey, cosigned_at, cosigned_message, cosigner_vkey
 
 
 class Cosigner:
     """A key of kind 0x04 that cosigns checkpoints under a name; Refused for a name that no key can have."""
 
     def __init__(self, name: str, key: SigningKey) -> None:
-        self.vkey = VerifierKey(name, COSIGNATURE, bytes.fromhex(key.who.removeprefix("ed25519:")))
+        self.vkey = cosigner_vkey(name, key.who)
         self._key = key
 
     def __repr__(self) -> str:

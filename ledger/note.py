@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ledger import strict
 from ledger.errors import Refused
 from ledger.keys import SigningKey
-from ledger.vkey import ED25519, KEY_ID_BYTES, check_name, key_text, split_key_text
+from ledger.vkey import ED25519, KEY_ID_BYTES, check_name, key_text, log_vkey, split_key_text
 from ledger.vkey import VerifierKey as VerifierKey  # part of this module's interface
 
 MAX_SIGNATURES = 100  # as in Go's sumdb; the specification asks for at least 16 and for a limit
@@ -99,7 +99,7 @@ class NoteSigner:
     """A key of kind 0x01 that signs notes under a name; Refused for a name that no key can have."""
 
     def __init__(self, name: str, key: SigningKey) -> None:
-        self.vkey = VerifierKey(name, ED25519, bytes.fromhex(key.who.removeprefix("ed25519:")))
+        self.vkey = log_vkey(name, key.who)
         self._key = key
 
     def __repr__(self) -> str:

@@ -14,8 +14,8 @@ from ledger.errors import Refused, Tampered
 from ledger.merkle import HASH_BYTES, leaf_hash, node_hash
 from ledger.source import Source
 from ledger.tiles import TILE_WIDTH, Tile, bundle_path, decode_bundle, encode_bundle
+from ledger.verify.entries import check_entry
 from ledger.verify.files import compare
-from ledger.verify_entries import check_entry
 
 Bodies = list[dict[str, Value]]
 

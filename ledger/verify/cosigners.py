@@ -6,7 +6,7 @@ from ledger.errors import Refused
 from ledger.note import Note, VerifierKey
 from ledger.schemas import Body
 from ledger.state import State
-from ledger.vkey import COSIGNATURE
+from ledger.vkey import cosigner_vkey
 
 
 class Cosigners:
@@ -42,4 +42,4 @@ class Cosigners:
     def _keys(self, name: str) -> list[VerifierKey]:
         who = self._state.named(name)
         whos = [] if who is None else [who, *self._retired.get(name, ())]
-        return [VerifierKey(name, COSIGNATURE, bytes.fromhex(who.removeprefix("ed25519:"))) for who in whos]
+        return [cosigner_vkey(name, who) for who in whos]

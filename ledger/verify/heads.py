@@ -10,7 +10,7 @@ from ledger.errors import Refused, RolledBack, Tampered
 from ledger.fs import read, reported
 from ledger.note import Note, VerifierKey, check_note, parse_note
 from ledger.receipt import Receipt, parse_receipt
-from ledger.vkey import ED25519
+from ledger.vkey import log_vkey
 
 _RECEIPT = b"c2sp.org/tlog-proof"
 _MOST_BYTES = 1 << 20  # of a checkpoint with all its cosignatures
@@ -39,7 +39,7 @@ class Operators:
         known = [(start, who) for start, who in self.since if start <= size]
         whos = [who for _, who in known[-1:]]
         whos += [who for _, who in known[-2:-1] if known[-1][0] == size]
-        return [VerifierKey(self._origin, ED25519, bytes.fromhex(who.removeprefix("ed25519:"))) for who in whos]
+        return [log_vkey(self._origin, who) for who in whos]
 
 
 @dataclass(frozen=True)

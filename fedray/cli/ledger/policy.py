@@ -52,12 +52,12 @@ def command(place: Place, quorum: str) -> None:
 def _witnesses(accounts: "list[Account]") -> Iterator["VerifierKey"]:
     """The accounts' keys as witnesses; those whose name cannot stand in a note never cosign, and some mean more."""
     from ledger.errors import Refused
-    from ledger.vkey import COSIGNATURE, VerifierKey
+    from ledger.vkey import cosigner_vkey
 
     for account in accounts:
         if account.name in _RESERVED:
             continue
         try:
-            yield VerifierKey(account.name, COSIGNATURE, bytes.fromhex(account.who.removeprefix("ed25519:")))
+            yield cosigner_vkey(account.name, account.who)
         except Refused:
             continue

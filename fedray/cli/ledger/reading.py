@@ -65,10 +65,10 @@ def replay(place: Place) -> "State":
 
 def operator_keys(state: "State") -> tuple["VerifierKey", ...]:
     """The keys that have signed for this log, by its own word: for who has no policy, trust on first use."""
-    from ledger.vkey import ED25519, VerifierKey
+    from ledger.vkey import log_vkey
 
     whos = (who for _, who in state.operators)
-    return tuple(VerifierKey(state.log, ED25519, bytes.fromhex(who.removeprefix("ed25519:"))) for who in whos)
+    return tuple(log_vkey(state.log, who) for who in whos)
 
 
 def operators(state: "State") -> "Operators":
