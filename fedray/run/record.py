@@ -42,7 +42,7 @@ class Record:
         self._shown: Future[ledger.Checkpoint] | None = None  # of the checkpoint that holds what was said
         self._sent: set[int] = set()  # the workers that have the order of the round now being settled
         self._closing: deque[tuple[int, Future[list[ledger.Receipt]]]] = deque()
-        self._last_users: dict[int, tuple[int, ...]] = {}  # of the last settled round, by worker
+        self._last_workers: tuple[int, ...] = ()  # that trained the last settled round
         self._wake: Callable[[], None] = lambda: None
         self._saw: dict[str, int] = {}  # name -> size of the checkpoint that this participant cosigned last
         self._written: deque[Future[Any]] = deque()
@@ -161,15 +161,22 @@ class Record:
         self._state("checkpoint.save", round=round, model=model, file=model)
 
     def close(self, rounds: int, model: str) -> list[tuple[int, RevealOrder]]:
-        """State that the run has ended; what to ask of which workers: that the last round's users cosign the end."""
+        """State that the run has ended; what to ask of which workers: that those who took part cosign the end.
+
+        All of them, as far as there is room; the workers that trained the last round speak for them.
+        """
         self._state("run.close", rounds=rounds, model=model)
         self.flush()
         self.wait()
         head, signed = self._log.published()
-        self._sent = set(self._last_users)
+        workers = list(self._last_workers)
+        self._sent = set(workers)
+        users = sorted(int(name.removeprefix("user-")) for name in self._saw if name.startswith("user-"))
+        users = users[: MOST_SIGNATURE_LINES - len(workers)]
+        shares = {worker: tuple(users[at :: len(workers)]) for at, worker in enumerate(workers)}
         return [
-            (worker, RevealOrder(rounds, signed, users, {}, self._proofs(users, head.size)))
-            for worker, users in self._last_users.items()
+            (worker, RevealOrder(rounds, signed, share, {}, self._proofs(share, head.size)))
+            for worker, share in shares.items()
         ]
 
     def _add_last(self, worker: int, revealed: Revealed) -> None:
@@ -178,11 +185,10 @@ class Record:
         if revealed.objection:
             raise FedrayError(f"A participant objects to the end of the ledger: {revealed.objection}")
         head = self._log.published()[0]
-        lines = list(revealed.cosignatures.items())[: MOST_SIGNATURE_LINES // len(self._last_users)]
         with _plainly():
-            for name, line in lines:
+            for name, line in revealed.cosignatures.items():
                 check_cosignature(cosigner_vkey(name, self._names[name]), head.text(), line)
-        self._written.append(self._log.cosign(head.size, [line for _, line in lines]))
+        self._written.append(self._log.cosign(head.size, list(revealed.cosignatures.values())))
 
     def release(self) -> None:
         """Finish writing what was said, and give up the ledger's write lock."""
@@ -252,7 +258,7 @@ class Record:
         self._closing.append((current.number, last))
         self._written += [last, self._log.cosign(*current.witnessed())]
         self._saw |= dict.fromkeys(current.cosignatures, current.witnessed()[0])
-        self._last_users = current.by_worker()
+        self._last_workers = tuple(current.by_worker())
         self._rounds.popleft()
         self._opening = None
         self._sent.clear()

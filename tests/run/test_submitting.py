@@ -114,7 +114,7 @@ def test_each_model_in_the_ledger_follows_from_the_one_before(blobs, train, said
     ]
 
 
-def test_the_last_users_of_a_run_cosign_its_end(blobs, train):
+def test_the_users_of_a_run_cosign_its_end(blobs, train):
     """So a ledger cut short, even by its operator, lacks what these users signed for."""
     run = train(blobs)
     lines = (run.folder.ledger / "log" / "checkpoint").read_text().split("\n\n")[1].splitlines()
