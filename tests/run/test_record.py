@@ -423,7 +423,8 @@ def test_the_end_of_the_run_is_cosigned_by_everybody_who_took_part(crew):
         crew.record.answered(worker, crew.workers[worker].reveal(order))
     crew.record.release()
     signed = (crew.ledger / "log" / "checkpoint").read_text().split("\n\n")[1]
-    assert {line.split()[1] for line in signed.splitlines()[1:]} == {"node-0", "node-1", *map("user-{}".format, range(5))}
+    everybody = {"node-0", "node-1", *(f"user-{user}" for user in range(5))}
+    assert {line.split()[1] for line in signed.splitlines()[1:]} == everybody
     check(crew, run_close=1)
 
 
