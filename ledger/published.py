@@ -6,7 +6,7 @@ from ledger.merkle import CompactRange
 from ledger.note import parse_note
 from ledger.proofs import consistency_path, inclusion_path
 from ledger.source import Source
-from ledger.tiles import TileHashes, range_at
+from ledger.tiles import TILE_WIDTH, TileHashes, bundle_path, decode_bundle, range_at
 
 
 class PublishedTree:
@@ -55,3 +55,17 @@ class PublishedTree:
         if data is None:
             raise LookupError(name)
         return data
+
+
+def read_bundle(source: Source, index: int, size: int) -> list[bytes]:
+    """The entries of bundle `index` of a published log of `size` entries; Tampered when they cannot be had."""
+    width = min(TILE_WIDTH, size - index * TILE_WIDTH)
+    path = bundle_path(index, width)
+    data = source.read(path) or source.read(bundle_path(index))  # the full one may just have replaced it
+    try:
+        found = decode_bundle(data or b"")[:width]
+    except Refused as error:
+        raise Tampered(f"log/{path}", str(error).rstrip(".")) from error
+    if len(found) < width:
+        raise Tampered(f"log/{path}", "it is missing or too short")
+    return found

@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 from ledger.canonical import Value
 from ledger.entry import Entry, decode_entry
 from ledger.errors import Refused, Tampered
-from ledger.published import PublishedTree
+from ledger.published import PublishedTree, read_bundle
 from ledger.source import Source, open_source
-from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
+from ledger.tiles import TILE_WIDTH
 
 _SHORT = 12  # hex digits that tell digests apart for a reader
 _OWN_COLUMN = {"kind", "log", "who", "run", "round", "proof", "salt"}
@@ -62,24 +62,11 @@ def entries(source: Source) -> Iterator[Entry]:
     """Every entry under the published checkpoint, nothing verified; Tampered at what cannot be read."""
     size = PublishedTree(source).size
     for index in range((size + TILE_WIDTH - 1) // TILE_WIDTH):
-        for number, data in enumerate(_bundle(source, index, size), index * TILE_WIDTH):
+        for number, data in enumerate(read_bundle(source, index, size), index * TILE_WIDTH):
             try:
                 yield decode_entry(data)
             except Refused as error:
                 raise Tampered(f"entry {number}", str(error).rstrip(".")) from error
-
-
-def _bundle(source: Source, index: int, size: int) -> list[bytes]:
-    width = min(TILE_WIDTH, size - index * TILE_WIDTH)
-    path = bundle_path(index, width)
-    data = source.read(path) or source.read(bundle_path(index))  # the full one may just have replaced it
-    try:
-        found = decode_bundle(data or b"")[:width]
-    except Refused as error:
-        raise Tampered(f"log/{path}", str(error).rstrip(".")) from error
-    if len(found) < width:
-        raise Tampered(f"log/{path}", "it is missing or too short")
-    return found
 
 
 def like_key(name: str) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import fedray.runtime.ray_runtime  # noqa: F401  (sets what Ray reads when it is first imported)
 import ledger
+from fedray.runtime import ray_runtime
 from ledger.folder import LedgerFolder
 from ledger.verify import verify_dir
 
-ray: Any = pytest.importorskip("ray")
+ray: Any = ray_runtime.ray  # not imported here: the runtime sets what Ray reads when it is first imported
 
 ORIGIN = "example.org/actor"
 SEED = bytes(32)  # keys do not travel: they cannot be pickled

@@ -35,19 +35,12 @@ def head(signed: bytes) -> "Checkpoint":
 
 def entry(place: Place, index: int, size: int) -> bytes:
     """The bytes of entry `index` of a log of `size` entries; Tampered when they cannot be had."""
-    from ledger.errors import Tampered
+    from ledger.published import read_bundle
     from ledger.source import open_source
-    from ledger.tiles import TILE_WIDTH, bundle_path, decode_bundle
+    from ledger.tiles import TILE_WIDTH
 
     source, _ = open_source(place.where)
-    bundle, at = divmod(index, TILE_WIDTH)
-    name = bundle_path(bundle, min(size - bundle * TILE_WIDTH, TILE_WIDTH))
-    data = source.read(name) or source.read(bundle_path(bundle))  # a full one may just have replaced it
-    with as_damage(f"log/{name}"):
-        found = decode_bundle(data or b"")
-    if len(found) <= at:
-        raise Tampered(f"log/{name}", "it is missing or too short")
-    return found[at]
+    return read_bundle(source, index // TILE_WIDTH, size)[index % TILE_WIDTH]
 
 
 def replay(place: Place) -> "State":
